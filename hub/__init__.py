@@ -1,0 +1,3 @@
+"""The Coalition Hub: converts points between brands through a shared clearing ledger."""
+
+__version__ = "0.1.0"

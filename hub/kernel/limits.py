@@ -1,0 +1,52 @@
+"""Every bound of the hub by name, so that no loop, queue or message is unbounded. Numbers carry unit and reason."""
+
+# JSON integers survive every common parser only up to 2^53 - 1.
+AMOUNT_WIRE_MAX = 2**53 - 1
+
+# PostgreSQL bigint; sums beyond it are refused as `amount_overflow`.
+AMOUNT_LEDGER_MAX = 2**63 - 1
+
+# Bytes of one request body: a single request and a batch (interfaces: 256 kB and 4 MB).
+BODY_BYTES_MAX = 256 * 1024
+BODY_BATCH_BYTES_MAX = 4 * 1024 * 1024
+
+# Nesting of a JSON document; ours need 6, deeper ones are an attack on the parser's stack.
+JSON_DEPTH_MAX = 24
+
+# Items of one batch request.
+BATCH_ITEMS_MAX = 1_000
+
+# Characters of an Idempotency-Key, and how long its answer is kept: a transfer may take 5 working days and a
+# partner may be closed for weeks, so 30 days.
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+IDEMPOTENCY_KEPT_DAYS = 30
+
+# Requests that one transaction takes at most, and that may wait in one process before 503. 1,024 keeps a batch
+# well under 100 ms; 4,096 waiting is about two seconds of work on two cores.
+BATCH_REQUESTS_MAX = 1_024
+BATCH_WAITING_MAX = 4_096
+
+# Times a batch is repeated after a deadlock, a serialization failure or a key race before it counts as a fault.
+BATCH_REPEATS_MAX = 8
+
+# Rows of one page of a list.
+PAGE_ROWS_DEFAULT = 50
+PAGE_ROWS_MAX = 200
+
+# Outbox rows that one claim takes, and one lane may have in flight at once (a slow partner must not take all
+# threads of a worker).
+CLAIM_ROWS_MAX = 256
+LANE_IN_FLIGHT_MAX = 24
+
+# Seconds a claimed row may be in flight before the relay publishes it again: longer than a partner call may take.
+OUTBOX_LEASE_SECONDS = 60
+
+# Deliveries of one outbox row that ended in a fault of ours before it is a dead letter for a person.
+OUTBOX_FAULTS_MAX = 12
+
+# Bytes read from one partner reply; more is cut off and counts as no proof.
+PARTNER_REPLY_BYTES_MAX = 256 * 1024
+
+# Hops of a conversion plan, and blocks of a piecewise rate.
+PLAN_HOPS_MAX = 3
+RATE_BLOCKS_MAX = 16

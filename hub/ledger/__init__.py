@@ -1,0 +1,69 @@
+"""A double-entry ledger over many units on PostgreSQL, behind a tiny interface.
+
+It knows accounts, units, whole amounts, keys, holds, labels and periods. It does not know HTTP, partners, members, rates or
+windows: account codes and units are opaque strings, and `hub/chart.py` is the only file that spells them.
+
+Promises, all checked by `verify` from the stored rows alone:
+1. in every unit, posted debits equal posted credits, per posting and over all;
+2. no account's available balance is ever below its floor, after every prefix of a batch;
+3. a key that was used once never moves an amount twice;
+4. nothing posted is ever changed;
+5. every posting belongs to exactly one period, fixed when it posts.
+
+Use, inside one transaction: `enter(work)` first of all, then the flow locks its own rows, then `book = lock(...)` once
+for everything the batch needs, then decide request by request in memory, then `book.write()` once.
+"""
+
+from hub.ledger.types import (
+    Account,
+    AccountConflict,
+    AccountMissing,
+    Balance,
+    Difference,
+    Entry,
+    FloorBreached,
+    Held,
+    HoldExceeded,
+    HoldMissing,
+    HoldResolved,
+    KeyReused,
+    LedgerRefusal,
+    Period,
+    Posted,
+    Posting,
+    PostingInvalid,
+    PostingMissing,
+    Reversal,
+    ReversalExceeded,
+    Transfer,
+    Turnover,
+    UnitMismatch,
+    Voided,
+)
+
+__all__ = [
+    "Account",
+    "AccountConflict",
+    "AccountMissing",
+    "Balance",
+    "Difference",
+    "Entry",
+    "FloorBreached",
+    "Held",
+    "HoldExceeded",
+    "HoldMissing",
+    "HoldResolved",
+    "KeyReused",
+    "LedgerRefusal",
+    "Period",
+    "Posted",
+    "Posting",
+    "PostingInvalid",
+    "PostingMissing",
+    "Reversal",
+    "ReversalExceeded",
+    "Transfer",
+    "Turnover",
+    "UnitMismatch",
+    "Voided",
+]
