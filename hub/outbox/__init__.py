@@ -1,1 +1,40 @@
-"""Placeholder to be replaced."""
+"""Messages written with the data they announce; the outbox is the hub's job table.
+
+A row is written in the transaction of what it announces, claimed by a relay, carried by the queue, and marked done by its
+consumer in the same transaction as the effect. The row alone keeps the retry clock. Knows rows, lanes and leases. Does not
+know the broker or what a message means.
+"""
+
+from hub.outbox.service import (
+    Backlog,
+    DeadLetter,
+    Delivery,
+    Message,
+    announce,
+    backlog,
+    bury,
+    claim,
+    claim_for_effect,
+    dead_letters,
+    done,
+    next_due,
+    postpone,
+    revive,
+)
+
+__all__ = [
+    "Backlog",
+    "DeadLetter",
+    "Delivery",
+    "Message",
+    "announce",
+    "backlog",
+    "bury",
+    "claim",
+    "claim_for_effect",
+    "dead_letters",
+    "done",
+    "next_due",
+    "postpone",
+    "revive",
+]
