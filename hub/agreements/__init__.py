@@ -1,1 +1,4 @@
-"""Placeholder to be replaced."""
+"""Partners, units, agreements with clearing prices, life cycle and stops.
+
+Knows who takes part on which terms. Does not know rates between units, members or conversions.
+"""
