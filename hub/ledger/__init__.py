@@ -1,7 +1,7 @@
 """A double-entry ledger over many units on PostgreSQL, behind a tiny interface.
 
-It knows accounts, units, whole amounts, keys, holds, labels and periods. It does not know HTTP, partners, members, rates or
-windows: account codes and units are opaque strings, and `hub/chart.py` is the only file that spells them.
+It knows accounts, units, whole amounts, keys, holds, labels and periods. It does not know HTTP, partners, members,
+rates or windows: account codes and units are opaque strings, and `hub/chart.py` is the only file that spells them.
 
 Promises, all checked by `verify` from the stored rows alone:
 1. in every unit, posted debits equal posted credits, per posting and over all;
@@ -10,10 +10,15 @@ Promises, all checked by `verify` from the stored rows alone:
 4. nothing posted is ever changed;
 5. every posting belongs to exactly one period, fixed when it posts.
 
-Use, inside one transaction: `enter(work)` first of all, then the flow locks its own rows, then `book = lock(...)` once
-for everything the batch needs, then decide request by request in memory, then `book.write()` once.
+Use, inside one transaction: `enter(work)` first of all, then the flow locks its own rows, then `book = lock(...)`
+once for everything the batch needs, then decide request by request in memory, then `book.write()` once.
 """
 
+from hub.ledger.book import Book
+from hub.ledger.locking import lock
+from hub.ledger.opening import open_accounts, set_floors
+from hub.ledger.reading import accounts, balance_at, balances, entries, posting, postings, turnover
+from hub.ledger.slices import close_period, enter, period, periods
 from hub.ledger.types import (
     Account,
     AccountConflict,
@@ -27,12 +32,15 @@ from hub.ledger.types import (
     HoldMissing,
     HoldResolved,
     KeyReused,
+    LedgerOverflow,
     LedgerRefusal,
     Period,
+    PeriodOpen,
     Posted,
     Posting,
     PostingInvalid,
     PostingMissing,
+    PostingRecord,
     Reversal,
     ReversalExceeded,
     Transfer,
@@ -40,12 +48,14 @@ from hub.ledger.types import (
     UnitMismatch,
     Voided,
 )
+from hub.ledger.verification import verify
 
 __all__ = [
     "Account",
     "AccountConflict",
     "AccountMissing",
     "Balance",
+    "Book",
     "Difference",
     "Entry",
     "FloorBreached",
@@ -54,16 +64,34 @@ __all__ = [
     "HoldMissing",
     "HoldResolved",
     "KeyReused",
+    "LedgerOverflow",
     "LedgerRefusal",
     "Period",
+    "PeriodOpen",
     "Posted",
     "Posting",
     "PostingInvalid",
     "PostingMissing",
+    "PostingRecord",
     "Reversal",
     "ReversalExceeded",
     "Transfer",
     "Turnover",
     "UnitMismatch",
     "Voided",
+    "accounts",
+    "balance_at",
+    "balances",
+    "close_period",
+    "enter",
+    "entries",
+    "lock",
+    "open_accounts",
+    "period",
+    "periods",
+    "posting",
+    "postings",
+    "set_floors",
+    "turnover",
+    "verify",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 
-from hub.kernel.errors import HubError
+from hub.kernel.errors import AmountOverflow, HubError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Transfer:
 class Posting:
     """Transfers that post together, all or none, under one key.
 
-    Same key and same content (kind, transfers, reference, metadata) is answered as the first time. The effective time
-    is not content, because a repeat comes later.
+    Same key and same content (kind, transfers, reference, metadata) is answered as the first time. The effective
+    time is not content, because a repeat comes later.
     """
 
     key: str
@@ -129,6 +129,25 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class PostingRecord:
+    """A posting as it is stored.
+
+    transfers: in the order they were asked for. reverses: id of the posting it undoes.
+    """
+
+    id: uuid.UUID
+    key: str
+    kind: str
+    transfers: tuple[Transfer, ...]
+    period: int
+    effective_at: datetime
+    recorded_at: datetime
+    reverses: uuid.UUID | None
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Turnover:
     """Sums of one account and label in one period. debits and credits: whole smallest units, >= 0."""
 
@@ -142,7 +161,7 @@ class Turnover:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A slice of time that every posting belongs to exactly one of. closed_at: None while it is the open one."""
+    """A slice of time; every posting belongs to exactly one. closed_at: None while it is the open one."""
 
     number: int
     opened_at: datetime
@@ -227,3 +246,13 @@ class PostingInvalid(LedgerRefusal):
     """A posting without transfers, with an amount that is not positive, or from an account to itself."""
 
     code = "posting_invalid"
+
+
+class LedgerOverflow(LedgerRefusal, AmountOverflow):
+    """A posting that would take a balance beyond 64 bits; its code is `amount_overflow`."""
+
+
+class PeriodOpen(LedgerRefusal):
+    """A Merkle root of a period that is not closed yet, or was never opened."""
+
+    code = "period_open"
