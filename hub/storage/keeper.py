@@ -1,8 +1,9 @@
 """Runs the embedded PostgreSQL and stops it when nobody uses it any more. A script of its own, standard library only.
 
-Started by `embedded.py` in a session of its own. Every process that uses the server holds a shared lock on `users.lock`;
-the kernel gives it back however that process ends, `kill -9` included. When the keeper gets that lock exclusively, nobody
-is left and it stops the server. If the server dies, the keeper starts it again and PostgreSQL recovers from its log.
+Started by `embedded.py` in a session of its own. Every process that uses the server holds a shared lock on
+`users.lock`; the kernel gives it back however that process ends, `kill -9` included. When the keeper gets that lock
+exclusively, nobody is left and it stops the server. If the server dies, the keeper starts it again and PostgreSQL
+recovers from its log.
 """
 
 import ctypes
@@ -11,10 +12,11 @@ import json
 import os
 import pwd
 import secrets
+import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +51,7 @@ def main(folder: Path, binaries: Path) -> int:
         if _nobody_left(users_lock):
             (folder / "ready.json").unlink(missing_ok=True)
             _stop(server)
+            _remove_temporary_sockets(folder)
             return 0
         if server.poll() is not None:
             (folder / "ready.json").unlink(missing_ok=True)
@@ -83,13 +86,13 @@ def _identity(folder: Path, binaries: Path) -> Callable[[], None] | None:
         probe = [str(binaries / "postgres"), "--version"]
         try:
             arrive = _then_enter(become, folder)
-            if subprocess.run(probe, preexec_fn=arrive, capture_output=True, check=False).returncode == 0:  # noqa: PLW1509
+            if subprocess.run(probe, preexec_fn=arrive, capture_output=True, check=False).returncode == 0:
                 return become
         except (subprocess.SubprocessError, OSError):
             continue
     raise SystemExit(
-        f"The account {account.pw_name!r} cannot reach {folder}. Set HUB_DATA_DIR to a folder it can reach, run the hub "
-        "as an ordinary user, or name a server in HUB_DATABASE_URL."
+        f"The account {account.pw_name!r} cannot reach {folder}. Set HUB_DATA_DIR to a folder it can reach, "
+        "run the hub as an ordinary user, or name a server in HUB_DATABASE_URL."
     )
 
 
@@ -134,7 +137,7 @@ def _prepare(folder: Path, data: Path, binaries: Path, become: Callable[[], None
         return
     fresh = folder / "data.new"
     if fresh.exists():
-        subprocess.run(["rm", "-rf", str(fresh)], check=True)
+        shutil.rmtree(fresh)
     passwords = {"superuser": secrets.token_urlsafe(24), "hub": secrets.token_urlsafe(24)}
     password_file = folder / "superuser.password"
     password_file.touch(mode=0o600)
@@ -146,7 +149,7 @@ def _prepare(folder: Path, data: Path, binaries: Path, become: Callable[[], None
         str(binaries / "initdb"), "-D", str(fresh), "-U", "postgres", f"--pwfile={password_file}", "--encoding=UTF8",
         "--locale=C", "--auth=scram-sha-256", "--data-checksums", "--no-instructions",
     ]  # fmt: skip
-    done = subprocess.run(arguments, preexec_fn=become, capture_output=True, text=True, check=False)  # noqa: PLW1509
+    done = subprocess.run(arguments, preexec_fn=become, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"initdb failed: {done.stderr[-800:]}")
     settings = {
@@ -180,12 +183,12 @@ def _start(folder: Path, data: Path, binaries: Path, become: Callable[[], None] 
     while time.monotonic() < deadline:
         if server.poll() is not None:
             with (folder / "server.log").open("ab") as log:
-                process = subprocess.Popen(  # noqa: PLW1509
+                process = subprocess.Popen(
                     [str(binaries / "postgres"), "-D", str(data), "-k", str(sockets), *options],
                     preexec_fn=become, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True,
                 )  # fmt: skip
             server = _Server(process.pid, process)
-        if _answers(sockets / ".s.PGSQL.5432"):
+        if _accepts_logins(data, server.pid):
             partial = folder / "ready.json.new"
             partial.write_text(json.dumps({"socket_dir": str(sockets), "pid": server.pid}))
             partial.rename(folder / "ready.json")
@@ -195,7 +198,10 @@ def _start(folder: Path, data: Path, binaries: Path, become: Callable[[], None] 
 
 
 def _socket_folder(folder: Path) -> Path:
-    """A folder only its owner enters. Socket paths end at 107 bytes, so a deep data folder gets one in the temporary folder."""
+    """A folder only its owner enters.
+
+    Socket paths end at 107 bytes, so a deep data folder gets one in the temporary folder.
+    """
     if len(str(folder)) <= 80:
         sockets = folder / "socket"
         sockets.mkdir(mode=0o700, exist_ok=True)
@@ -203,8 +209,6 @@ def _socket_folder(folder: Path) -> Path:
         noted = folder / "socket_dir"
         sockets = Path(noted.read_text()) if noted.exists() else Path()
         if not noted.exists() or not sockets.is_dir() or sockets.stat().st_uid != folder.stat().st_uid:
-            import tempfile
-
             sockets = Path(tempfile.mkdtemp(prefix="hub-"))
             noted.write_text(str(sockets))
     owner = folder.stat()
@@ -213,19 +217,20 @@ def _socket_folder(folder: Path) -> Path:
     return sockets
 
 
-def _answers(path: Path) -> bool:
-    """Whether a server accepts connections there: it answers an SSL request (protocol §53.2.10) with one byte.
+def _remove_temporary_sockets(folder: Path) -> None:
+    noted = folder / "socket_dir"
+    if noted.exists():
+        shutil.rmtree(noted.read_text(), ignore_errors=True)
+        noted.unlink()
 
-    A server that is still recovering accepts the socket too, so the caller's first real connection may wait a little.
-    """
+
+def _accepts_logins(data: Path, pid: int | None) -> bool:
+    """Whether that postmaster is past recovery: it says so in the eighth line of its pid file (storage.sgml)."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1)
-            probe.connect(str(path))
-            probe.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
-            return probe.recv(1) in (b"N", b"S")
+        lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
         return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def _running_pid(data: Path) -> int | None:

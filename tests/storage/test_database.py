@@ -29,9 +29,13 @@ def _insert(work: Work, numbers: Sequence[int]) -> list[int | HubError]:
 def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
     _table(database)
 
-    with pytest.raises(RuntimeError), database.work() as work:
-        work.run("INSERT INTO seen VALUES (1)")
-        raise RuntimeError
+    def fail() -> None:
+        with database.work() as work:
+            work.run("INSERT INTO seen VALUES (1)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     with database.read() as work:
         assert work.fetch("SELECT count(*) FROM seen") == [(0,)]

@@ -1,0 +1,23 @@
+"""The tables that the code declares are the tables that the migrations make."""
+
+import hub.wiring  # noqa: F401 - imports every room, so that every table is declared
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hub.storage import METADATA, Database
+from hub.storage.schema import current_revision, newest_revision
+
+
+def test_declared_tables_equal_migrated_tables(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [
+            difference
+            for difference in compare_metadata(context, METADATA)
+            if not str(difference[0]).endswith(("_index", "_constraint"))
+        ]
+
+    assert differences == []
+
+
+def test_a_migrated_database_is_at_the_newest_revision(database: Database) -> None:
+    assert current_revision(database) == newest_revision()
