@@ -26,6 +26,7 @@ class Settings:
     public_url: issuer and base of every link the hub hands out; never taken from a request's Host header.
     partners_dir: a further folder of brand folders beside the ones in the box; empty for none.
     sandbox_url: where simulated partners listen; imported sandbox partners are reached there.
+    master_key: seals keys and secrets at rest; empty means a key of its own, made once in `data_dir`.
     *_seconds, *_ms: what they say. api_processes × api_threads request threads serve HTTP.
     """
 
@@ -45,6 +46,7 @@ class Settings:
     sandbox_url: str
     log_level: str
     quote_seconds: int
+    master_key: str
 
 
 _DEFAULTS: dict[str, str] = {
@@ -64,6 +66,7 @@ _DEFAULTS: dict[str, str] = {
     "SANDBOX_URL": "http://127.0.0.1:8090",
     "LOG_LEVEL": "INFO",
     "QUOTE_SECONDS": "600",
+    "MASTER_KEY": "",
 }
 
 
@@ -94,6 +97,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         sandbox_url=text["SANDBOX_URL"].rstrip("/"),
         log_level=text["LOG_LEVEL"],
         quote_seconds=_whole(text, "QUOTE_SECONDS", 1, 86_400),
+        master_key=text["MASTER_KEY"],
     )
 
 
