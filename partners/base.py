@@ -1,11 +1,12 @@
 """The family's contract: verbs, instructions, outcomes, and the ports an adapter is given.
 
-An adapter turns an instruction into one call at its partner and the partner's answer into one of three outcomes. Only proof
-counts: what is neither a clear yes nor a known no is `Unknown`. Adapters never retry money calls, never read the clock,
-never touch a database.
+An adapter turns an instruction into one call at its partner and the partner's answer into one of three outcomes.
+Only proof counts: what is neither a clear yes nor a known no is `Unknown`. Adapters never retry money calls, never
+read the clock, never touch a database.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -48,9 +49,11 @@ class Instruction:
 
     key: idempotency key, stable over repeats, at most 64 characters of [A-Za-z0-9_-].
     membership: the member's number at this partner.
-    amount: whole smallest units of the partner's unit, > 0. scale: decimal digits of that unit (halves of a night: 1).
-    original_key: for `reverse`, the key of the instruction to undo. original_reference: the partner's own reference of it.
-    trace: W3C traceparent to send along; empty for none.
+    amount: whole smallest units of the partner's unit, > 0, bonus included. bonus: how much of it is a campaign's
+    bonus, so that a brand that books base and bonus apart can. scale: decimal digits of that unit (halves of a
+    night: 1).
+    original_key: for `reverse`, the key of the instruction to undo. original_reference: the partner's own reference
+    of it. trace: W3C traceparent to send along; empty for none.
     """
 
     key: str
@@ -69,12 +72,15 @@ class Done:
     """Proof that the partner has applied it, once.
 
     reference: the partner's own reference. membership: the surviving number when the partner merged accounts; empty
-    otherwise. balance: the member's balance afterwards when the partner said it.
+    otherwise. balance: the member's balance afterwards when the partner said it. amount: what the partner says it
+    applied, when it said so; `debit`, `credit` and `reverse` have compared it already, after `inquire` the caller
+    compares it, since only the caller knows what was instructed.
     """
 
     reference: str
     membership: str = ""
     balance: int | None = None
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,16 @@ class Unknown:
     """No proof either way. why: for people (`no answer`, `http 503`, ...), without secrets or personal data.
 
     not_found: the partner answered an inquiry with "no such key", which is proof of nothing until its inquiry lag has
-    passed. retry_after_seconds: what the partner asked for, if it did. pending: the partner accepted it and will tell later.
+    passed. retry_after_seconds: what the partner asked for, if it did. pending: the partner accepted it and will tell
+    later. called: False only when nothing can have reached the partner (breaker open, no token, no connection), so that
+    even a partner without keys may be instructed again.
     """
 
     why: str
     not_found: bool = False
     pending: bool = False
     retry_after_seconds: int | None = None
+    called: bool = True
 
 
 Outcome = Done | Refused | Unknown
@@ -139,6 +148,10 @@ class Token:
     expires_at: datetime
 
 
+# What one holder at a time is inside of: a lock of threads, a lock of the database.
+RenewalLock = AbstractContextManager[object]
+
+
 class TokenStore(Protocol):
     """Port: access tokens shared by all threads and processes, renewed by one at a time."""
 
@@ -148,18 +161,8 @@ class TokenStore(Protocol):
     def put(self, partner: str, scope: str, token: Token) -> None:
         """Replace it for everybody."""
 
-    def renewing(self, partner: str, scope: str) -> "RenewalLock":
+    def renewing(self, partner: str, scope: str) -> RenewalLock:
         """A lock that one thread of one process holds while it renews."""
-
-
-class RenewalLock(Protocol):
-    """A context manager that one holder at a time is inside of."""
-
-    def __enter__(self) -> object:
-        """Wait for the turn."""
-
-    def __exit__(self, *details: object) -> None:
-        """Give the turn back."""
 
 
 class Breaker(Protocol):
@@ -184,7 +187,8 @@ class Connection:
     """How one partner is reached: everything that differs between a sandbox and production.
 
     code: the partner's code in the hub. base_url and token_url come from the partner's row or its profile.
-    secrets: by name, from the environment or files; never shown, never logged.
+    secrets: by name (`client_secret`, or `private_key` as PEM of a P-256 key), from the environment or files; never
+    shown, never logged. audience: whom a signed client assertion is for; empty for the token URL.
     """
 
     code: str
@@ -193,6 +197,16 @@ class Connection:
     client_id: str
     secrets: Mapping[str, str] = field(repr=False)
     timeout_seconds: int
+    audience: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What an adapter is handed from outside; one set serves every partner."""
+
+    tokens: TokenStore
+    breaker: Breaker
+    clock: PartnerClock
 
 
 class PartnerAdapter(Protocol):
@@ -214,7 +228,10 @@ class PartnerAdapter(Protocol):
         """Give points to a member."""
 
     def reverse(self, instruction: Instruction) -> Outcome:
-        """Undo an earlier debit or credit, whole or in part."""
+        """Undo an earlier debit or credit, whole or in part, under a key of its own.
+
+        Where the profile says `by_credit`, only debits can be undone.
+        """
 
     def inquire(self, key: str) -> Outcome:
         """Ask what became of the instruction with this key."""
