@@ -44,6 +44,15 @@ OUTBOX_LEASE_SECONDS = 60
 # Deliveries of one outbox row that ended in a fault of ours before it is a dead letter for a person.
 OUTBOX_FAULTS_MAX = 12
 
+# Leases of one outbox row that run out in a row, without any answer, before it is a dead letter: it kills its worker.
+OUTBOX_LAPSES_MAX = 12
+
+# Seconds between two deliveries of one outbox row that keeps ending in a fault.
+OUTBOX_BACKOFF_SECONDS_MAX = 60
+
+# Outbox rows in flight over all workers: more than that would wait in the broker for longer than their lease.
+OUTBOX_IN_FLIGHT_MAX = 2_048
+
 # Bytes read from one partner reply; more is cut off and counts as no proof.
 PARTNER_REPLY_BYTES_MAX = 256 * 1024
 
