@@ -1,8 +1,9 @@
 """The tables that the code declares are the tables that the migrations make."""
 
-import hub.wiring  # noqa: F401 - imports every room, so that every table is declared
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+
+import hub.wiring  # noqa: F401 - imports every room, so that every table is declared
 from hub.storage import METADATA, Database
 from hub.storage.schema import current_revision, newest_revision
 
