@@ -59,3 +59,14 @@ PARTNER_REPLY_BYTES_MAX = 256 * 1024
 # Hops of a conversion plan, and blocks of a piecewise rate.
 PLAN_HOPS_MAX = 3
 RATE_BLOCKS_MAX = 16
+
+# Transfers of one posting: a posting is decided as a whole, and an accrual chunk needs a few dozen at most.
+POSTING_TRANSFERS_MAX = 1_000
+
+# Characters of a ledger key, code, unit, kind, label or reference: four bytes each must fit into one index row of
+# PostgreSQL (2,704 bytes); and of all of a posting's metadata together.
+LEDGER_TEXT_CHARS_MAX = 500
+LEDGER_METADATA_CHARS_MAX = 16_384
+
+# Rows of one page of entries or postings read by settlement and reports.
+LEDGER_PAGE_ROWS_MAX = 10_000

@@ -22,6 +22,7 @@ from hub.ledger.slices import close_period, enter, period, periods
 from hub.ledger.types import (
     Account,
     AccountConflict,
+    AccountInvalid,
     AccountMissing,
     Balance,
     Difference,
@@ -53,6 +54,7 @@ from hub.ledger.verification import verify
 __all__ = [
     "Account",
     "AccountConflict",
+    "AccountInvalid",
     "AccountMissing",
     "Balance",
     "Book",

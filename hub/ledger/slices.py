@@ -1,26 +1,66 @@
-"""Stub."""
+"""Periods: slices of time that every posting belongs to exactly one of.
 
-from datetime import datetime
+A transaction that will post reads the open period under a shared advisory lock; closing takes the same lock alone, so
+that it waits for the batches under way and delays the next ones by no more than itself. Share locks on a row would
+starve the closer.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hub.ledger.types import Period
 from hub.storage import Work
 
+# Any constant does, as long as it is used for nothing else in the database.
+_PERIOD_LOCK = 7_201_002
+_MARK = "ledger.period"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The period that everything in this transaction posts into."""
+
+    period: int
+
 
 def enter(work: Work) -> None:
-    """Stub."""
-    raise NotImplementedError
+    """Stamp the open period on this transaction; the first lock of any transaction that will post. Safe to repeat."""
+    if _MARK in work.marks:
+        return
+    work.run("SELECT pg_advisory_xact_lock_shared(%s)", (_PERIOD_LOCK,))
+    # In a statement of its own: one that waited for the lock would still see what was open before.
+    rows = work.fetch("SELECT number FROM ledger_period WHERE closed_at IS NULL")
+    work.marks[_MARK] = Entered(rows[0][0])
+
+
+def entered(work: Work) -> Entered:
+    """The stamp of this transaction."""
+    stamp = work.marks.get(_MARK)
+    assert isinstance(stamp, Entered), "enter(work) comes before everything else"
+    return stamp
 
 
 def close_period(work: Work, *, now: datetime) -> Period:
-    """Stub."""
-    raise NotImplementedError
+    """Close the open period and open the next one; the next one. Costs nothing per posting.
+
+    Waits for the batches under way. Not in a transaction that posts: it holds the lock this waits for.
+    """
+    assert _MARK not in work.marks, "a transaction that entered a period cannot close it"
+    work.run("SELECT pg_advisory_xact_lock(%s)", (_PERIOD_LOCK,))
+    number, opened_at = work.fetch("SELECT number, opened_at FROM ledger_period WHERE closed_at IS NULL")[0]
+    closed_at = max(now.astimezone(UTC), opened_at)
+    work.run("UPDATE ledger_period SET closed_at = %s WHERE number = %s", (closed_at, number))
+    work.run("INSERT INTO ledger_period (number, opened_at) VALUES (%s, %s)", (number + 1, closed_at))
+    return Period(number + 1, closed_at, None)
 
 
 def period(work: Work) -> Period:
-    """Stub."""
-    raise NotImplementedError
+    """The open period. For information only: what a transaction posts into is stamped by `enter`."""
+    rows = work.fetch("SELECT number, opened_at, closed_at FROM ledger_period WHERE closed_at IS NULL")
+    return Period(*rows[0])
 
 
 def periods(work: Work) -> list[Period]:
-    """Stub."""
-    raise NotImplementedError
+    """Every period, oldest first; the last one is open. The first one reaches back to 1970."""
+    rows = work.fetch("SELECT number, opened_at, closed_at FROM ledger_period ORDER BY number")
+    return [Period(*row) for row in rows]

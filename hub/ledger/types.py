@@ -194,6 +194,12 @@ class AccountConflict(LedgerRefusal):
     code = "account_conflict"
 
 
+class AccountInvalid(LedgerRefusal):
+    """An account whose code or unit is empty, too long, or of characters that cannot be kept."""
+
+    code = "account_invalid"
+
+
 class UnitMismatch(LedgerRefusal):
     """A transfer between accounts of two units."""
 
