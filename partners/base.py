@@ -143,7 +143,7 @@ class Member:
 class Token:
     """An access token of a partner. renew_at: when it is to be renewed, well before it expires."""
 
-    value: str
+    value: str = field(repr=False)
     renew_at: datetime
     expires_at: datetime
 

@@ -136,10 +136,21 @@ class RetryProfile:
 
 @dataclass(frozen=True, slots=True)
 class MemberProfile:
-    """What a membership number looks like (whole text must match) and what the brand calls it."""
+    """What a membership number looks like (whole text must match), what the brand calls it, and an example.
+
+    The example ends in digits; other numbers of trial members are made by counting in them.
+    """
 
     number_pattern: str
     label: str
+    example: str
+
+    def numbered(self, count: int) -> str:
+        """The trial membership number `count`, from 0 up to what the example's digits hold."""
+        stem = self.example.rstrip("0123456789")
+        width = len(self.example) - len(stem)
+        assert 0 <= count < 10**width, "the example has too few digits for so many members"
+        return f"{stem}{count:0{width}d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,10 +400,14 @@ def _retry(table: _Table) -> RetryProfile:
 
 
 def _member(table: _Table) -> MemberProfile:
-    member = MemberProfile(number_pattern=table.text("number_pattern"), label=table.text("label"))
+    member = MemberProfile(table.text("number_pattern"), table.text("label"), table.text("example"))
     try:
-        re.compile(member.number_pattern)
+        pattern = re.compile(member.number_pattern)
     except re.error as fault:
         raise table.refusal("number_pattern", f"is not a regular expression: {fault}") from fault
+    if not re.search(r"[0-9]{3}$", member.example):
+        raise table.refusal("example", "must end in three digits or more")
+    if not all(pattern.fullmatch(number) for number in (member.example, member.numbered(0), member.numbered(999))):
+        raise table.refusal("example", "and its neighbours must match number_pattern")
     table.finish()
     return member

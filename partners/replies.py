@@ -85,9 +85,12 @@ def reference_of(text: str) -> str:
     return text if _REFERENCE.fullmatch(text) else ""
 
 
-def no_proof(reply: Reply) -> Unknown:
-    """What an answer means that is neither a clear yes nor a known no: its status, and the wait it asks for."""
-    return Unknown(f"http {reply.status}", retry_after_seconds=_retry_after(reply))
+def no_proof(reply: Reply, said: str = "") -> Unknown:
+    """What an answer means that is neither a clear yes nor a known no: its status, and the wait it asks for.
+
+    said: the partner's own word for it, shown to people if it looks like a word.
+    """
+    return Unknown(f"http {reply.status} {word(said)}".rstrip(), retry_after_seconds=_retry_after(reply))
 
 
 def unreadable(reply: Reply) -> Unknown:

@@ -7,7 +7,7 @@ Nothing here raises for what a network or a partner does, and nothing here repea
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -39,8 +39,8 @@ class Reply:
     """What a partner answered. headers: names in lower case. cut: the body was longer than is read: no proof."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     cut: bool = False
 
 

@@ -1,0 +1,1 @@
+"""Your brand: what its points are."""

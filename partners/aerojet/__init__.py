@@ -1,0 +1,1 @@
+"""The brand aerojet: airline miles."""

@@ -1,0 +1,1 @@
+"""The brand northbank: bank cashback in money."""

@@ -1,0 +1,242 @@
+"""A real HTTP server that plays many partners at once, for tests, demonstrations and partners' own trials.
+
+Knows connections and addresses: the first piece of a path names the partner, `_sim` is the way in for those who watch.
+What a partner does stands in `desk.py`. It has no defence and listens on the loopback address only.
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer
+from types import TracebackType
+
+from hub.kernel.clock import Clock, SystemClock
+from partners.base import Connection
+from partners.sandbox.books import Books, SimulatedMember
+from partners.sandbox.desk import Desk, Shared
+from partners.sandbox.face import Answer, Call, Face, PlainFace, json_answer
+from partners.sandbox.faults import FaultKind, FaultPlan, Faults
+from partners.sandbox.oauth import TOKEN_PATH, Credentials, TokenDesk
+from partners.sandbox.watch import watch
+
+_log = logging.getLogger("partners.sandbox")
+
+# Bytes of one request: opening some thousands of members at once is the largest there is.
+_BODY_BYTES_MAX = 4 * 1024 * 1024
+# Seconds that an idle connection is kept.
+_IDLE_SECONDS = 60
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 404: "Not Found"}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPartner:
+    """One partner to play. code: its first piece of every path. face: the dialect.
+
+    key_life_seconds: how long keys are honoured. inquiry_lag_seconds: how long a booked key is "not found".
+    """
+
+    code: str
+    credentials: Credentials
+    face: Face = field(default_factory=PlainFace)
+    members: tuple[SimulatedMember, ...] = ()
+    token_seconds: int = 600
+    key_life_seconds: int = 30 * 86_400
+    inquiry_lag_seconds: int = 0
+
+
+class RunningSimulator:
+    """Partners that answer now. A context manager; `stop` may be called twice."""
+
+    def __init__(self, server: "_Server", shared: Shared, clock: Clock) -> None:
+        self._server, self._shared, self._clock = server, shared, clock
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="simulator", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "RunningSimulator":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base of all partners' addresses: `http://127.0.0.1:<port>`."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def add(self, partner: SimulatedPartner) -> None:
+        """Play one more partner, or one again from an empty book."""
+        books = Books(
+            self._clock,
+            key_life=timedelta(seconds=partner.key_life_seconds),
+            inquiry_lag=timedelta(seconds=partner.inquiry_lag_seconds),
+        )
+        books.open_members(partner.members)
+        tokens = TokenDesk(
+            self._clock,
+            partner.credentials,
+            audience=f"{self.url}/{partner.code}{TOKEN_PATH}",
+            life=timedelta(seconds=partner.token_seconds),
+        )
+        self._shared.desks[partner.code] = Desk(partner.code, partner.face, books, tokens, self._shared.faults)
+
+    def connection(self, code: str, credentials: Credentials, *, timeout_seconds: int) -> Connection:
+        """How the hub reaches the simulated partner `code`."""
+        base = f"{self.url}/{code}"
+        return Connection(
+            code=code,
+            base_url=base,
+            token_url=base + TOKEN_PATH,
+            client_id=credentials.client_id,
+            secrets=credentials.secrets(),
+            timeout_seconds=timeout_seconds,
+            audience=base + TOKEN_PATH,
+        )
+
+    def books(self, code: str) -> Books:
+        """The books of a partner that is played."""
+        return self._shared.desks[code].books
+
+    def tokens_issued(self, code: str) -> int:
+        """How many tokens a partner has issued."""
+        return self._shared.desks[code].tokens.issued
+
+    def fault_counts(self) -> dict[FaultKind, int]:
+        """How often each kind of fault was done."""
+        return self._shared.faults.counts()
+
+    def set_plan(self, plan: FaultPlan) -> None:
+        """Let things go wrong by another plan from now on."""
+        self._shared.faults.plan = plan
+
+    def stop(self) -> None:
+        """Answer nobody any more; waits for calls that are under way."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+            self._server.finish()
+
+
+def serve(
+    host: str, port: int, partners: Sequence[SimulatedPartner], plan: FaultPlan, clock: Clock | None = None
+) -> RunningSimulator:
+    """Play `partners` at `host` and `port` (0 for any free one) until stopped. clock: the machine's own when None."""
+    shared = Shared(Faults(plan))
+    running = RunningSimulator(_Server((host, port), shared), shared, clock or SystemClock())
+    for partner in partners:
+        running.add(partner)
+    return running
+
+
+class _Server(TCPServer):
+    """One thread for each connection. It remembers them all, so that stopping leaves neither threads nor sockets."""
+
+    allow_reuse_address = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], shared: Shared) -> None:
+        self.shared = shared
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, threading.Thread] = {}
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: object, client_address: object) -> None:
+        """Hand the connection to a thread of its own."""
+        assert isinstance(request, socket.socket)
+        thread = threading.Thread(target=self._work, args=(request, client_address), daemon=True)
+        with self._lock:
+            self._open[request] = thread
+        thread.start()
+
+    def finish(self) -> None:
+        """Close every connection and wait for its thread."""
+        self.server_close()
+        with self._lock:
+            left = dict(self._open)
+        for connection in left:
+            try:
+                connection.shutdown(socket.SHUT_RD)
+            except OSError:
+                continue  # it went by itself
+        for thread in left.values():
+            thread.join()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A fault of a simulator ends its connection; the caller sees no answer."""
+        del request, client_address
+        _log.exception("a simulated partner failed")
+
+    def _work(self, connection: socket.socket, client_address: object) -> None:
+        try:
+            self.finish_request(connection, client_address)
+        except (ConnectionError, TimeoutError):
+            pass  # the caller went away, as callers do
+        except Exception:
+            self.handle_error(connection, client_address)
+        finally:
+            self.shutdown_request(connection)
+            with self._lock:
+                self._open.pop(connection, None)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """HTTP/1.1 with connections kept open; each answer leaves in one write, since Nagle's wait would cost 40 ms."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = _IDLE_SECONDS
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Any method is answered in one place."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """As every method."""
+        self._answer()
+
+    def do_PUT(self) -> None:
+        """As every method."""
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: paths carry membership numbers."""
+
+    def _answer(self) -> None:
+        length = self.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _BODY_BYTES_MAX or "transfer-encoding" in self.headers:
+            self.close_connection = True
+            self._write(json_answer(413, {"error": "too_large"}))
+            return
+        body = self.rfile.read(int(length))
+        code, _, rest = self.path.lstrip("/").partition("/")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.command, "/" + rest.partition("?")[0], headers, body)
+        shared = self.server.shared
+        if code == "_sim":
+            answer: Answer | None = watch(shared, call)
+        elif code in shared.desks:
+            answer = shared.desks[code].answer(call)
+        else:
+            answer = json_answer(404, {"error": "no_such_partner"})
+        if answer is None:
+            self.close_connection = True
+        else:
+            self._write(answer)
+
+    def _write(self, answer: Answer) -> None:
+        lines = [
+            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '-')}",
+            f"content-type: {answer.content_type}",
+            f"content-length: {len(answer.body)}",
+            *(f"{name}: {value}" for name, value in answer.headers.items()),
+        ]
+        if self.close_connection:
+            lines.append("connection: close")
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body)

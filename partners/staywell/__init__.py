@@ -1,0 +1,1 @@
+"""The brand staywell: hotel nights and points."""
