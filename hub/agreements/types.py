@@ -4,7 +4,7 @@ Money amounts of the ledger are whole smallest units of a clearing currency at i
 itself, by default its ISO 4217 exponent plus 5 digits).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
@@ -70,8 +70,9 @@ class Terms:
     """One version of a partner's agreement as far as clearing needs it.
 
     debit_price, credit_price: exact ledger units of `currency` for one smallest unit of a unit of the partner, billing
-    percentage applied, by unit code; whole numbers by construction. net_debit_cap: ledger units, >= 0; the floor of the
-    position is minus it. reversals: whether conversions may be reversed after they posted.
+    percentage applied, by unit code; whole numbers by construction. accrual_price: the same for points a bank grants
+    for spend. net_debit_cap: ledger units, >= 0; the floor of the position is minus it. reversals: whether conversions
+    may be reversed after they posted.
     """
 
     version: str
@@ -84,6 +85,7 @@ class Terms:
     reversals: bool
     effective_from: datetime
     effective_until: datetime | None
+    accrual_price: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class NewPartner:
 class AgreementDraft:
     """A new version of a partner's agreement; never edits an older one.
 
-    prices: (unit code, `debit` or `credit` or `accrual`) -> price per 1,000 whole points as an exact decimal of the currency.
+    prices: (unit code, `debit` or `credit` or `accrual`) -> price per 1,000 whole points, exact, in the currency.
     billing_percent: what share of the price is billed, 0 < p <= 100. ledger_scale: digits of the clearing currency in
     the ledger. net_debit_cap: in whole currency units as an exact decimal.
     """

@@ -1,7 +1,7 @@
 """Rate rules, campaigns, prices and quotes as data."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
 
@@ -70,7 +70,7 @@ class RateRule:
 class Campaign:
     """A dated bonus on a route. percent: exact, of the base; flat: target units added once.
 
-    The window is given in the funder's own time zone; `effective_until` is the first instant after the inclusive last day.
+    The window is given in the funder's own time zone; `effective_until` is the first instant after the last day.
     funder: a partner's code or `hub`. exclusive: no other campaign beside it. member_cap: most bonus points per member.
     selectors: tier or segment it is limited to; empty for all. budget is the ledger account `budget:<id>`.
     """
@@ -92,7 +92,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class PriceRequest:
-    """What is to be priced. amount: source units, as asked. traits: sub-product, tier, channel, segment of the member."""
+    """What is to be priced. amount: source units, as asked. traits: sub-product, tier, channel and segment."""
 
     source_unit: str
     target_unit: str
@@ -151,3 +151,52 @@ class Quote:
     live: bool
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDraft:
+    """A rate rule to be proposed. Fields as in `RateRule`; a plain ratio is `blocks=(Block(0, give, get),)`."""
+
+    source_unit: str
+    target_unit: str
+    blocks: tuple[Block, ...]
+    minimum: int
+    step: int
+    effective_from: datetime
+    effective_until: datetime | None = None
+    maximum: int | None = None
+    fee: Fee | None = None
+    selectors: dict[str, str] = field(default_factory=dict)
+    priority: int = 0
+    typical_time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDraft:
+    """A campaign to be proposed; its window in days of the funder's own time zone, the last one included.
+
+    percent: exact, of the base, >= 0. flat: target units, >= 0; one of both is above zero.
+    """
+
+    name: str
+    source_unit: str
+    target_unit: str
+    funder: str
+    starts_on: date
+    ends_on_inclusive: date
+    percent: Fraction = Fraction(0)
+    flat: int = 0
+    exclusive: bool = False
+    member_cap: int | None = None
+    selectors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did, in numbers of rows; a second run of the same file has everything under `unchanged`."""
+
+    partners_added: int
+    units_added: int
+    added: int
+    changed: int
+    unchanged: int

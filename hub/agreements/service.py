@@ -1,0 +1,36 @@
+"""What the doors and the layers above may do with partners, units and agreements.
+
+Knows where each function lives; holds no logic of its own.
+"""
+
+from hub.agreements.agreements import activate_agreement, apply_caps, propose_agreement, take_activation_lock
+from hub.agreements.approvals import approve, require_approvals, require_second_person
+from hub.agreements.partners import (
+    add_partner,
+    add_unit,
+    move_partner,
+    propose_start,
+    start_partner,
+    stop_partner,
+)
+from hub.agreements.roster import Roster, bump, roster, version_now
+
+__all__ = [
+    "Roster",
+    "activate_agreement",
+    "add_partner",
+    "add_unit",
+    "apply_caps",
+    "approve",
+    "bump",
+    "move_partner",
+    "propose_agreement",
+    "propose_start",
+    "require_approvals",
+    "require_second_person",
+    "roster",
+    "start_partner",
+    "stop_partner",
+    "take_activation_lock",
+    "version_now",
+]
