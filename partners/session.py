@@ -32,6 +32,9 @@ _RENEW_EARLY = timedelta(seconds=60)
 _LIFE_DEFAULT_SECONDS = 300
 _LIFE_MAX_SECONDS = 86_400
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_COMMON_HEADERS: Mapping[str, str] = MappingProxyType(
+    {"accept": "application/json, application/xml;q=0.9", "user-agent": "coalition-hub"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +103,12 @@ class PartnerSession:
 
     def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str], token: str) -> Reply | Unknown:
         try:
-            response = self._transport.session().request(
+            response = self._transport.exchange(
                 method,
                 self._connection.base_url + path,
-                data=body or None,
-                headers={
-                    "accept": "application/json, application/xml;q=0.9",
-                    "user-agent": "coalition-hub",
-                    **headers,
-                    "authorization": f"Bearer {token}",
-                },
-                timeout=(_CONNECT_SECONDS, self._connection.timeout_seconds),
-                allow_redirects=False,
+                body,
+                {**_COMMON_HEADERS, **headers, "authorization": f"Bearer {token}"},
+                (_CONNECT_SECONDS, self._connection.timeout_seconds),
             )
         except requests.Timeout as fault:
             return Unknown("no answer in time", called=not never_left(fault))

@@ -75,21 +75,27 @@ def _read(raw: BaseHTTPResponse, until: float) -> tuple[bytes, bool]:
 
 
 class Transport:
-    """The connections of one process to all its partners. Safe between threads; made on first use, so after a fork."""
+    """The connections of one process to all its partners. Safe between threads; none is made before the first call."""
 
     def __init__(self) -> None:
         self._adapter = BoundedAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS, max_retries=0)
 
+    def exchange(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout: tuple[float, float]
+    ) -> requests.Response:
+        """One request and its reply; no session, hence no cookies, no redirects, no settings of the environment.
+
+        timeout: seconds for the connection and for the reply. Raises: requests.RequestException.
+        """
+        request = requests.Request(method, url, headers=dict(headers), data=body or None).prepare()
+        return self._adapter.send(request, timeout=timeout)
+
     def mount(self, session: requests.Session) -> requests.Session:
-        """`session`, made to use these connections and nothing of the environment."""
+        """`session`, made to use these connections and nothing of the environment; for requests that Authlib makes."""
         session.trust_env = False
         session.mount("https://", self._adapter)
         session.mount("http://", self._adapter)
         return session
-
-    def session(self) -> requests.Session:
-        """A session of one call: cheap, since the connections are shared."""
-        return self.mount(requests.Session())
 
     def close(self) -> None:
         """Close the connections that are idle."""
