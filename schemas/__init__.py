@@ -1,1 +1,1 @@
-"""Placeholder to be replaced."""
+"""Every shape that crosses a border, as marshmallow schemas. Knows forms and bounds; does not know behaviour."""

@@ -1,0 +1,107 @@
+"""Rows of clients, and what makes their credentials good. Knows `access_clients`; does not know who asks."""
+
+import hashlib
+import json
+import secrets
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from hub.access.types import AuthMethod, Client, ClientState
+from hub.kernel.errors import HubError
+from hub.storage import Work
+
+# Public keys one client may have at a time: old, new and some to spare.
+_KEYS_MAX = 8
+_RSA_BITS_MIN = 2048
+_JWKS_CHARS_MAX = 32_768
+
+
+class ClientMissing(HubError):
+    """There is no client with this id."""
+
+    code = "client_missing"
+
+
+class JwksInvalid(HubError):
+    """A set of public keys that cannot be used."""
+
+    code = "jwks_invalid"
+
+
+def new_secret() -> tuple[str, bytes]:
+    """A secret of 256 random bits, URL-safe so that every client library sends it unchanged, and its SHA-256.
+
+    So much chance needs no slow hash.
+    """
+    text = secrets.token_urlsafe(32)
+    return text, hash_of(text)
+
+
+def hash_of(secret: str) -> bytes:
+    """SHA-256 of a secret as sent."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def checked_jwks(text: str) -> str:
+    """`text` as compact JSON if it is a set of public keys for ES256, PS256 or EdDSA. Raises: JwksInvalid."""
+    try:
+        if len(text) > _JWKS_CHARS_MAX:
+            raise JwksInvalid(f"A key set may have {_JWKS_CHARS_MAX} characters.")
+        value = json.loads(text)
+        keys = KeySet.import_key_set(value)
+        if not 1 <= len(keys.keys) <= _KEYS_MAX:
+            raise JwksInvalid(f"A client has 1 to {_KEYS_MAX} public keys.")
+        for key in keys.keys:
+            if key.key_type not in ("EC", "RSA", "OKP") or key.is_private:
+                raise JwksInvalid("Only public keys of type EC, RSA or OKP; keep the private half to yourself.")
+            if isinstance(key.raw_value, RSAPublicKey) and key.raw_value.key_size < _RSA_BITS_MIN:
+                raise JwksInvalid(f"An RSA key needs {_RSA_BITS_MIN} bits or more.")
+            if key.key_type != "RSA" and key.as_dict(private=False).get("crv") not in ("P-256", "Ed25519"):
+                raise JwksInvalid("An EC key is on P-256, an OKP key is Ed25519.")
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
+        raise JwksInvalid('A key set is JSON such as {"keys": [{"kty": "EC", "crv": "P-256", ...}]}.') from fault
+    return json.dumps(value, separators=(",", ":"))
+
+
+def read_client(work: Work, id: str, *, now: datetime) -> Client:
+    """The client with this id. Raises: ClientMissing."""
+    rows = work.fetch(
+        "SELECT id, partner, auth, secret_hash, previous_hash, previous_until, coalesce(jwks, ''), scopes, live, state,"
+        " created_at FROM access_clients WHERE id = %s",
+        (id,),
+    )
+    if not rows:
+        raise ClientMissing(f"There is no client {id[:64]!r}.")
+    return _client(rows[0], now)
+
+
+def read_clients(work: Work, *, now: datetime) -> list[Client]:
+    """Every client, by id."""
+    rows = work.fetch(
+        "SELECT id, partner, auth, secret_hash, previous_hash, previous_until, coalesce(jwks, ''), scopes, live, state,"
+        " created_at FROM access_clients ORDER BY id"
+    )
+    return [_client(row, now) for row in rows]
+
+
+def _client(row: tuple[object, ...], now: datetime) -> Client:
+    id, partner, auth, hashed, previous, until, jwks, scopes, live, state, created_at = row
+    assert isinstance(created_at, datetime)
+    assert isinstance(scopes, list)
+    hashes = [bytes(hashed)] if isinstance(hashed, bytes) else []
+    if isinstance(previous, bytes) and isinstance(until, datetime) and until > now:
+        hashes.append(bytes(previous))
+    return Client(
+        id=str(id),
+        partner=str(partner),
+        auth=AuthMethod(str(auth)),
+        secret_hashes=tuple(hashes),
+        jwks=str(jwks),
+        scopes=tuple(scopes),
+        live=bool(live),
+        state=ClientState(str(state)),
+        created_at=created_at,
+    )

@@ -1,0 +1,105 @@
+"""The application: every resource on one Flask object, and the few things that hold for all of them.
+
+Knows Flask and which resources there are. Decides nothing about points.
+"""
+
+import logging
+
+from authlib.common.security import is_secure_transport
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from hub.config import SettingInvalid
+from hub.gateway.contract import ContractRoutes
+from hub.gateway.conversions import ConversionRoutes
+from hub.gateway.door import Door
+from hub.gateway.health import HealthRoutes
+from hub.gateway.links import LinkRoutes
+from hub.gateway.metrics import Metrics
+from hub.gateway.quotes import QuoteRoutes
+from hub.gateway.rate_rules import RateRuleRoutes
+from hub.gateway.refusals import (
+    BadRequest,
+    BodyTooLarge,
+    InternalFault,
+    MediaTypeUnsupported,
+    MethodNotAllowed,
+    NotFound,
+)
+from hub.gateway.services import Services
+from hub.gateway.statuses import STATUS
+from hub.gateway.tokens import TokenRoutes
+from hub.gateway.units import UnitRoutes
+from hub.kernel.errors import HubError
+from hub.kernel.limits import BODY_BATCH_BYTES_MAX
+
+_log = logging.getLogger(__name__)
+
+_RESOURCES = (
+    ContractRoutes,
+    ConversionRoutes,
+    HealthRoutes,
+    LinkRoutes,
+    QuoteRoutes,
+    RateRuleRoutes,
+    TokenRoutes,
+    UnitRoutes,
+)
+
+_OF_HTTP: dict[int, type[HubError]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
+    415: MediaTypeUnsupported,
+}
+
+
+def create_app(services: Services) -> Flask:
+    """The door as a WSGI application. Call it in the process that serves: its threads do not survive a fork.
+
+    Raises: SettingInvalid, when tokens would travel in the clear.
+    """
+    if not is_secure_transport(services.public_url):
+        raise SettingInvalid("HUB_PUBLIC_URL must begin with https:// (http:// only for the machine itself).")
+    app = Flask("hub", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BATCH_BYTES_MAX
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    door = Door(services, Metrics())
+    app.extensions["hub_door"] = door
+    for resource in _RESOURCES:
+        resource(door).register(app)
+    app.before_request(door.begin)
+    app.after_request(door.finish)
+    app.register_error_handler(HubError, lambda refusal: _refused(door, refusal))
+    app.register_error_handler(HTTPException, lambda fault: _http(door, fault))
+    app.register_error_handler(Exception, lambda fault: _fault(door, fault))
+    return app
+
+
+def stop_app(app: Flask) -> None:
+    """Let what is queued be decided; the application is of no use afterwards."""
+    door: Door = app.extensions["hub_door"]
+    door.writing.stop()
+
+
+def _refused(door: Door, refusal: HubError) -> Response:
+    if STATUS.get(refusal.code, 500) >= 500 and refusal.code != "overloaded":
+        return _fault(door, refusal)
+    return door.refuse(refusal)
+
+
+def _http(door: Door, fault: HTTPException) -> Response:
+    kind = _OF_HTTP.get(fault.code or 0, BadRequest)
+    response = door.refuse(kind(str(fault.description or "This request cannot be read.")[:300]))
+    for name, value in fault.get_headers():
+        if name.lower() == "allow":
+            response.headers[name] = value
+    return response
+
+
+def _fault(door: Door, fault: Exception) -> Response:
+    """Our mistake: logged once, here, and told without its details."""
+    _log.error("fault", exc_info=fault)
+    return door.refuse(InternalFault("The hub made a mistake; nothing was decided. Ask again with the same key."))

@@ -1,0 +1,165 @@
+"""`/v1/conversions` and `/v1/conversion-batches`: accept quotes, look, cancel, convert back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from flask import Flask, Response, g, request
+
+from hub.access.scopes import Scope
+from hub.access.types import Principal
+from hub.conversion.states import ConversionState
+from hub.conversion.types import Acceptance, ReversalRequest
+from hub.gateway.accepting import Cancellation
+from hub.gateway.door import Door, json_response, trace
+from hub.gateway.idempotency import Answer, Asked, fingerprint_of, scoped_key
+from hub.gateway.parsing import checked_id, instant, json_body, loaded, page_limit, query
+from hub.gateway.problems import problem_of
+from hub.gateway.refusals import ValidationFailed
+from hub.gateway.rendering import compact, conversion_view, timeline_view
+from hub.kernel.errors import HubError
+from hub.kernel.limits import BODY_BATCH_BYTES_MAX
+from schemas import conversions as shapes
+from schemas.base import FieldProblem
+
+_ROUTE = "conversions"
+_CONVERSION = shapes.ConversionRequest()
+_ITEM = shapes.ConversionItem()
+_BATCH = shapes.ConversionBatchRequest()
+_REVERSAL = shapes.ReversalRequest()
+_NOTHING = shapes.NothingRequest()
+_FILTERS = ("limit", "cursor", "state", "partner", "member", "since", "until")
+
+
+class ConversionRoutes:
+    """Everything about conversions. A single one and an item of a batch share their keys: both accept a quote."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def register(self, app: Flask) -> None:
+        """Add the routes."""
+        for path, method, view in (
+            ("/v1/conversions", "POST", self.accept),
+            ("/v1/conversion-batches", "POST", self.accept_batch),
+            ("/v1/conversions", "GET", self.list),
+            ("/v1/conversions/<id>", "GET", self.get),
+            ("/v1/conversions/<id>/cancel", "POST", self.cancel),
+            ("/v1/conversions/<id>/reversals", "POST", self.reverse),
+        ):
+            name = f"conversions.{view.__name__}"
+            app.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
+
+    def accept(self) -> Response:
+        """Carry out a quote."""
+        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        body = loaded(_CONVERSION, json_body())
+        asked = self._door.asked(principal, _ROUTE, "", body)
+        return self._door.answer(self._door.writing.accept([_acceptance(asked, body, principal)])[0])
+
+    def accept_batch(self) -> Response:
+        """Carry out up to 1,000 quotes, each under a key of its own and with an answer of its own."""
+        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        items = loaded(_BATCH, json_body(bytes_max=BODY_BATCH_BYTES_MAX))["items"]
+        assert isinstance(items, list)
+        g.pace = self._door.limiter.take(principal.client_id, cost=len(items) - 1)
+        answers: dict[int, Answer | HubError] = {}
+        asked: dict[int, Asked[Acceptance]] = {}
+        for index, item in enumerate(items):
+            try:
+                asked[index] = _item(item, principal)
+            except ValidationFailed as refusal:
+                answers[index] = refusal
+        decided = self._door.writing.accept(list(asked.values()))
+        answers.update(zip(asked, decided, strict=True))
+        shown = (self._shown(item, answers[index]) for index, item in enumerate(items))
+        return Response('{"data":[' + ",".join(shown) + "]}", mimetype="application/json")
+
+    def list(self) -> Response:
+        """Conversions of the client's partner, newest first."""
+        principal = self._door.caller(Scope.CONVERSIONS_READ)
+        found = query(_FILTERS)
+        limit = page_limit(found)
+        after = self._door.cursors.read(found.get("cursor"), route=request.path, filters=found)
+        with self._door.services.database.read() as work:
+            rows = self._door.services.conversions.list(
+                work,
+                client_partner=principal.partner,
+                state=_state(found),
+                partner=found.get("partner"),
+                member=found.get("member"),
+                after=after,
+                limit=limit + 1,
+                since=instant(found, "since"),
+                until=instant(found, "until"),
+            )
+        more: tuple[datetime, str] | None = None
+        if len(rows) > limit:
+            more = (rows[limit - 1].created_at, rows[limit - 1].id)
+        cursor = self._door.cursors.write(*more, route=request.path, filters=found) if more else None
+        return self._door.page([conversion_view(row) for row in rows[:limit]], cursor)
+
+    def get(self, id: str) -> Response:
+        """One conversion and its timeline."""
+        principal = self._door.caller(Scope.CONVERSIONS_READ)
+        conversions = self._door.services.conversions
+        with self._door.services.database.read() as work:
+            found = conversions.get(work, checked_id(id), client_partner=principal.partner)
+            moments = conversions.timeline(work, id, client_partner=principal.partner)
+        response = json_response({**conversion_view(found), "timeline": timeline_view(moments)})
+        response.headers["ETag"] = f'"v{found.version}"'
+        return response
+
+    def cancel(self, id: str) -> Response:
+        """Take back a conversion that has not been sent yet."""
+        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        body = loaded(_NOTHING, json_body())
+        cancellation = Cancellation(checked_id(id), principal.partner)
+        asked = self._door.asked(principal, "conversions.cancel", cancellation, body)
+        return self._door.answer(self._door.writing.cancel(asked))
+
+    def reverse(self, id: str) -> Response:
+        """Convert back all or part of a posted conversion."""
+        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        body = loaded(_REVERSAL, json_body())
+        amount = body.get("amount")
+        assert amount is None or isinstance(amount, int)
+        under = self._door.asked(principal, "conversions.reversals", "", body)
+        wanted = ReversalRequest(under.key, checked_id(id), amount, principal.partner, trace())
+        asked = Asked(under.key, under.fingerprint, under.request_id, wanted)
+        return self._door.answer(self._door.writing.reverse(asked))
+
+    def _shown(self, item: object, outcome: Answer | HubError) -> str:
+        """One line of a batch's answer; the inner body is JSON already."""
+        if isinstance(outcome, HubError):
+            problem = problem_of(outcome, public_url=self._door.services.public_url, request_id=g.request_id)
+            outcome = Answer(problem.status, problem.body)
+        key = item.get("idempotency_key") if isinstance(item, Mapping) else None
+        head = {
+            "idempotency_key": key if isinstance(key, str) else None,
+            "status": outcome.status,
+            "replayed": outcome.replayed,
+        }
+        name = "conversion" if outcome.status < 400 else "problem"
+        return f'{compact(head)[:-1]},"{name}":{outcome.body}}}'
+
+
+def _acceptance(under: Asked[str], body: Mapping[str, object], principal: Principal) -> Asked[Acceptance]:
+    wanted = Acceptance(under.key, str(body["quote"]), str(body["member"]), principal.partner, trace())
+    return Asked(under.key, under.fingerprint, under.request_id, wanted)
+
+
+def _item(item: object, principal: Principal) -> Asked[Acceptance]:
+    """One item of a batch, under its own key. Raises: ValidationFailed."""
+    body = loaded(_ITEM, item)
+    key = scoped_key(principal.scope_of_keys, _ROUTE, str(body.pop("idempotency_key")))
+    under = Asked(key, fingerprint_of("/v1/conversions", body), g.request_id, "")
+    return _acceptance(under, body, principal)
+
+
+def _state(found: Mapping[str, str]) -> ConversionState | None:
+    if "state" not in found:
+        return None
+    if found["state"] not in list(ConversionState):
+        names = ", ".join(ConversionState)
+        raise ValidationFailed([FieldProblem("?state", "invalid", f"One of {names}.")])
+    return ConversionState(found["state"])

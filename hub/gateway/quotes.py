@@ -1,0 +1,54 @@
+"""`/v1/quotes`: what a conversion would be. Asking writes nothing, so it needs no Idempotency-Key."""
+
+from flask import Flask, Response
+
+from hub.access.scopes import Scope
+from hub.agreements.refusals import TestLiveMixed
+from hub.gateway.door import Door, json_response
+from hub.gateway.parsing import json_body, loaded
+from hub.kernel.ids import new_id
+from hub.rates.rendering import quote_view
+from hub.rates.types import PriceRequest
+from schemas.conversions import QuoteRequest
+
+_QUOTE = QuoteRequest()
+
+
+class QuoteRoutes:
+    """One route."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def register(self, app: Flask) -> None:
+        """Add the route."""
+        app.add_url_rule("/v1/quotes", view_func=self.quote, methods=["POST"], provide_automatic_options=False)
+
+    def quote(self) -> Response:
+        """A firm, signed offer."""
+        principal = self._door.caller(Scope.QUOTES_READ)
+        body = loaded(_QUOTE, json_body())
+        services = self._door.services
+        now = services.clock.now()
+        with services.database.read() as work:
+            catalogue = services.catalogues.get(work)
+        quote = services.quoter.quote(
+            catalogue,
+            _price_request(body),
+            member=str(body.get("member", "")),
+            client_partner=principal.partner,
+            at=now,
+            id=new_id("qt", now),
+        )
+        if quote.live != principal.live:
+            raise TestLiveMixed("A test client quotes test units and a live client live ones.")
+        return json_response(quote_view(quote, services.quoter.seal(quote)))
+
+
+def _price_request(body: dict[str, object]) -> PriceRequest:
+    amount, traits = body["amount"], body.get("traits", {})
+    assert isinstance(amount, int)
+    assert isinstance(traits, dict)
+    return PriceRequest(
+        source_unit=str(body["source_unit"]), target_unit=str(body["target_unit"]), amount=amount, traits=traits
+    )

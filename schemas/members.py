@@ -1,0 +1,25 @@
+"""Requests about members and links."""
+
+from marshmallow import fields, validate
+
+from schemas.base import StrictSchema, Text
+
+PARTNER = r"[a-z0-9_]{1,40}"
+
+
+class MemberRequest(StrictSchema):
+    """A member as its partner knows it. reference: opaque; never a name, a card's number or an address."""
+
+    reference = Text(128, pattern=r"[!-~]{1,128}", required=True)
+
+
+class LinkRequest(StrictSchema):
+    """A membership to be tied to a member, once the partner has said that it exists.
+
+    debit_by: other partners whose clients may debit this membership, as the member consented.
+    """
+
+    member = Text(80, required=True)
+    partner = Text(40, pattern=PARTNER, required=True)
+    membership = Text(64, pattern=r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}", required=True)
+    debit_by = fields.List(Text(40, pattern=PARTNER), validate=validate.Length(max=20))
