@@ -18,6 +18,7 @@ from hub.ledger.book import Book
 from hub.ledger.locking import lock
 from hub.ledger.opening import open_accounts, set_floors
 from hub.ledger.reading import accounts, balance_at, balances, entries, posting, postings, turnover
+from hub.ledger.roots import Leaf, Proof, Root, leaves, prove, roots, seal_period, verify_complete
 from hub.ledger.slices import close_period, enter, period, periods
 from hub.ledger.types import (
     Account,
@@ -66,6 +67,7 @@ __all__ = [
     "HoldMissing",
     "HoldResolved",
     "KeyReused",
+    "Leaf",
     "LedgerOverflow",
     "LedgerRefusal",
     "Period",
@@ -75,8 +77,10 @@ __all__ = [
     "PostingInvalid",
     "PostingMissing",
     "PostingRecord",
+    "Proof",
     "Reversal",
     "ReversalExceeded",
+    "Root",
     "Transfer",
     "Turnover",
     "UnitMismatch",
@@ -87,13 +91,18 @@ __all__ = [
     "close_period",
     "enter",
     "entries",
+    "leaves",
     "lock",
     "open_accounts",
     "period",
     "periods",
     "posting",
     "postings",
+    "prove",
+    "roots",
+    "seal_period",
     "set_floors",
     "turnover",
     "verify",
+    "verify_complete",
 ]

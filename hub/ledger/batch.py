@@ -5,11 +5,12 @@ Knows rows and their order. Does not decide anything and does not touch the data
 
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from fractions import Fraction
 
+from hub.kernel.errors import Fact
 from hub.ledger.lines import (
     NULL,
     bytes_field,
@@ -67,7 +68,7 @@ class Batch:
         self.keys: list[str] = []
         self.ended: list[StoredHold] = []
         # Sums by account id and label: debits, credits, count.
-        self.turnover: dict[tuple[int, str], list[int]] = {}
+        self.turnover: defaultdict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._recorded = time_text(stamp.recorded_at)
         self._times: dict[datetime, str] = {}
 
@@ -86,32 +87,47 @@ class Batch:
         identity = str(stored.id)
         undone = NULL if reverses is None else str(reverses)
         self.block.postings.append(
-            f"{identity}\t{escape(posting.key)}\t{bytes_field(stored.content)}\t{escape_common(posting.kind)}"
-            f"\t{stored.period}\t{effective}\t{self._recorded}\t{undone}\t{optional(posting.reference)}"
-            f"\t{json_field(posting.metadata)}\t{self.stamp.seal}\n"
+            posting_line(
+                identity,
+                posting.key,
+                stored.content,
+                kind=posting.kind,
+                period=stored.period,
+                effective=effective,
+                recorded=self._recorded,
+                reverses=undone,
+                reference=posting.reference,
+                metadata=posting.metadata,
+                seal=self.stamp.seal,
+            )
         )
         self._add_entries(accounts, identity, posting.transfers)
 
     def _add_entries(self, accounts: Mapping[str, AccountState], identity: str, transfers: Sequence[Transfer]) -> None:
-        """Two lines a transfer: the debited account first, with an even number."""
+        """Two lines a transfer: the debited account first, with an even number. The lines are those of `entry_line`."""
         add = self.block.entries.append
         turnover = self.turnover
         line = 0
         for one in transfers:
             amount = one.amount
-            label = one.label
-            tail = f"{escape_common(accounts[one.debit].unit)}\t{NULL if label is None else escape_common(label)}\n"
-            for account, signed in ((accounts[one.debit], -amount), (accounts[one.credit], amount)):
-                account.version = version = account.version + 1
-                account.posted = after = account.posted + signed
-                account.recorded = True
-                add(f"{identity}\t{line}\t{account.id}\t{signed}\t{version}\t{after}\t{tail}")
-                line += 1
-                sums = turnover.get((account.id, label or ""))
-                if sums is None:
-                    sums = turnover[account.id, label or ""] = [0, 0, 0]
-                sums[signed > 0] += amount
-                sums[2] += 1
+            label = one.label or ""
+            debit = accounts[one.debit]
+            credit = accounts[one.credit]
+            tail = f"{escape_common(debit.unit)}\t{escape_common(label) if label else NULL}\n"
+            debit.version += 1
+            debit.posted -= amount
+            credit.version += 1
+            credit.posted += amount
+            debit.recorded = credit.recorded = True
+            add(f"{identity}\t{line}\t{debit.id}\t{-amount}\t{debit.version}\t{debit.posted}\t{tail}")
+            add(f"{identity}\t{line + 1}\t{credit.id}\t{amount}\t{credit.version}\t{credit.posted}\t{tail}")
+            line += 2
+            sums = turnover[debit.id, label]
+            sums[0] += amount
+            sums[2] += 1
+            sums = turnover[credit.id, label]
+            sums[1] += amount
+            sums[2] += 1
 
     def add_hold(self, hold: StoredHold) -> None:
         """A hold as it begins."""
@@ -122,7 +138,7 @@ class Batch:
                 kind=hold.kind,
                 reference=hold.reference,
                 metadata=hold.metadata,
-                transfers=hold.transfers,
+                transfers=transfers_json(hold.transfers),
                 seal=self.stamp.seal,
             )
         )
@@ -135,15 +151,60 @@ class Batch:
     def add_refusal(self, key: str, content: bytes, refusal: LedgerRefusal) -> None:
         """A refusal that stays the answer of its key."""
         self.block.refusals.append(
-            f"{escape(key)}\t{bytes_field(content)}\t{refusal.code}\t{escape(refusal.detail)}"
-            f"\t{json_field(refusal.facts)}\t{self.stamp.seal}\n"
+            refusal_line(
+                key, content, code=refusal.code, detail=refusal.detail, facts=refusal.facts, seal=self.stamp.seal
+            )
         )
 
     def add_reversal(self, part: Part) -> None:
         """A reversal that counts to the cap of its original."""
         self.block.reversals.append(
-            reversal_line(part.key, part.posting, part.share, part.amounts, seal=self.stamp.seal)
+            reversal_line(
+                part.key,
+                part.posting,
+                numerator=part.share.numerator,
+                denominator=part.share.denominator,
+                amounts=part.amounts,
+                seal=self.stamp.seal,
+            )
         )
+
+
+def posting_line(
+    identity: str,
+    key: str,
+    content: bytes,
+    *,
+    kind: str,
+    period: int,
+    effective: str,
+    recorded: str,
+    reverses: str,
+    reference: str | None,
+    metadata: Mapping[str, str],
+    seal: int,
+) -> str:
+    """The row of a posting. effective, recorded, reverses: as fields of COPY."""
+    return (
+        f"{identity}\t{escape(key)}\t{bytes_field(content)}\t{escape_common(kind)}\t{period}\t{effective}\t{recorded}"
+        f"\t{reverses}\t{optional(reference)}\t{json_field(metadata)}\t{seal}\n"
+    )
+
+
+def entry_line(
+    identity: str,
+    line: int,
+    account: int,
+    *,
+    amount: int,
+    version: int,
+    after: int,
+    unit: str,
+    label: str | None,
+) -> str:
+    """The row of an entry."""
+    last = f"{escape_common(unit)}\t{NULL if label is None else escape_common(label)}"
+    return f"{identity}\t{line}\t{account}\t{amount}\t{version}\t{after}\t{last}\n"
 
 
 def hold_line(
@@ -153,14 +214,19 @@ def hold_line(
     kind: str,
     reference: str | None,
     metadata: Mapping[str, str],
-    transfers: Sequence[Transfer],
+    transfers: Sequence[object],
     seal: int,
 ) -> str:
-    """The row of a hold as it begins."""
+    """The row of a hold as it begins. transfers: as they are stored."""
     return (
         f"{escape(key)}\t{bytes_field(content)}\t{escape_common(kind)}\t{optional(reference)}\t{json_field(metadata)}"
-        f"\t{json_field(transfers_json(transfers))}\t{HoldState.PENDING}\t{seal}\n"
+        f"\t{json_field(transfers)}\t{HoldState.PENDING}\t{seal}\n"
     )
+
+
+def refusal_line(key: str, content: bytes, *, code: str, detail: str, facts: Mapping[str, Fact], seal: int) -> str:
+    """The row of a refusal."""
+    return f"{escape(key)}\t{bytes_field(content)}\t{code}\t{escape(detail)}\t{json_field(facts)}\t{seal}\n"
 
 
 def ending_line(key: str, state: str, posted: Sequence[int] | None) -> str:
@@ -168,17 +234,28 @@ def ending_line(key: str, state: str, posted: Sequence[int] | None) -> str:
     return f"{escape(key)}\t{state}\t{integers_field(posted)}\n"
 
 
-def reversal_line(key: str, posting: uuid.UUID, share: Fraction, amounts: Sequence[int], *, seal: int) -> str:
+def reversal_line(
+    key: str, posting: uuid.UUID, *, numerator: int, denominator: int, amounts: Sequence[int], seal: int
+) -> str:
     """The row of a reversal."""
-    return f"{escape(key)}\t{posting}\t{share.numerator}\t{share.denominator}\t{integers_field(amounts)}\t{seal}\n"
+    return f"{escape(key)}\t{posting}\t{numerator}\t{denominator}\t{integers_field(amounts)}\t{seal}\n"
 
 
 def seal_hash(stamp: Stamp, block: Block) -> bytes:
-    """SHA-256 over the previous seal of the same writer, this seal's own row, and the canonical rows of the batch."""
+    """SHA-256 over the previous seal of the same writer, this seal's own row, and the canonical rows of the batch.
+
+    Postings and entries are in the order they were decided, which is that of their ids; the others are sorted.
+    """
     found = hashlib.sha256(stamp.previous)
     found.update(f"{stamp.seal}\t{stamp.writer}\t{stamp.number}\t{time_text(stamp.recorded_at)}\n".encode())
-    for name in Block.__slots__:
-        rows = getattr(block, name)
-        found.update(f"{name}\t{len(rows)}\n".encode())
+    for rows in (
+        block.postings,
+        block.entries,
+        sorted(block.holds),
+        sorted(block.endings),
+        sorted(block.refusals),
+        sorted(block.reversals),
+    ):
+        found.update(f"{len(rows)}\n".encode())
         found.update("".join(rows).encode())
     return found.digest()

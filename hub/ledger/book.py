@@ -54,6 +54,8 @@ class Book:
         self._write = write
         self._written = False
         self._next_id = batch.stamp.id_first
+        # Almost never: most floors have reached their target long ago.
+        self._has_waiting_floors = any(account.floor != account.target for account in accounts.values())
 
     def post(self, posting: Posting, *, reverses: Reversal | None = None) -> Posted | LedgerRefusal:
         """Post all transfers, or none. An account is judged on the net effect of the whole posting.
@@ -284,6 +286,8 @@ class Book:
 
     def _follow(self, transfers: Sequence[Transfer]) -> None:
         """Raise the floors that wait for what these transfers brought."""
+        if not self._has_waiting_floors:
+            return
         for one in transfers:
             self._accounts[one.debit].follow()
             self._accounts[one.credit].follow()
@@ -306,14 +310,9 @@ class Book:
     def _record(self, posting: Posting, content: bytes, reverses: uuid.UUID | None) -> Posted:
         """Give the posting its id, move the balances, and make it part of what is written."""
         stamp = self._batch.stamp
+        identity = uuid.UUID(int=self._next_id)
         stored = StoredPosting(
-            id=uuid.UUID(int=self._next_id),
-            key=posting.key,
-            content=content,
-            transfers=posting.transfers,
-            period=stamp.period,
-            recorded_at=stamp.recorded_at,
-            reference=posting.reference,
+            identity, posting.key, content, posting.transfers, stamp.period, stamp.recorded_at, posting.reference
         )
         self._next_id += 1
         self._batch.add_posting(self._accounts, posting, stored, reverses=reverses)

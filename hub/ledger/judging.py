@@ -38,6 +38,8 @@ class Judge:
         self._known = known
         self._codes = codes
         self._keys = keys
+        # Kinds and labels repeat all the time; each is checked once a batch.
+        self._good: set[str | None] = {None}
 
     def asked(self, key: str) -> None:
         """Our own promise: a key is looked up before anything is decided about it."""
@@ -46,7 +48,7 @@ class Judge:
     def refusal_of_shape(self, posting: Posting, reverses: Reversal | None) -> LedgerRefusal | None:
         """Why this cannot be a posting at all; None if it can."""
         self.asked(posting.key)
-        if not storable(posting.key) or not storable(posting.kind):
+        if not storable(posting.key) or not self._is_good(posting.kind):
             return PostingInvalid("A posting needs a key and a kind, of characters that can be kept.")
         if posting.reference is not None and not storable(posting.reference):
             return PostingInvalid("The reference is empty, too long, or has characters that cannot be kept.")
@@ -54,36 +56,45 @@ class Judge:
             return PostingInvalid("The metadata is too long or has characters that cannot be kept.")
         if not 0 < len(posting.transfers) <= POSTING_TRANSFERS_MAX:
             return PostingInvalid(f"A posting has from 1 to {POSTING_TRANSFERS_MAX} transfers.")
+        accounts = self._accounts
+        good = self._good
         for one in posting.transfers:
-            refusal = self._refusal_of_transfer(one)
-            if refusal is not None:
-                return refusal
+            debit = accounts.get(one.debit)
+            credit = accounts.get(one.credit)
+            if type(one.amount) is not int or not 0 < one.amount <= AMOUNT_LEDGER_MAX:
+                return PostingInvalid(f"An amount is a whole number from 1 to {AMOUNT_LEDGER_MAX}.")
+            if one.label not in good and not self._is_good(one.label):
+                return PostingInvalid("A label is empty, too long, or has characters that cannot be kept.")
+            if debit is None or credit is None or debit is credit or debit.unit != credit.unit:
+                return self._refusal_of_sides(one, debit, credit)
         return None if reverses is None else self.refusal_of_reversal(posting.key, reverses, None)
 
-    def _refusal_of_transfer(self, one: Transfer) -> LedgerRefusal | None:
-        if type(one.amount) is not int or not 0 < one.amount <= AMOUNT_LEDGER_MAX:
-            return PostingInvalid(f"An amount is a whole number from 1 to {AMOUNT_LEDGER_MAX}.")
+    def _is_good(self, text: str | None) -> bool:
+        if text not in self._good:
+            if not storable(text):
+                return False
+            self._good.add(text)
+        return True
+
+    def _refusal_of_sides(
+        self, one: Transfer, debit: AccountState | None, credit: AccountState | None
+    ) -> LedgerRefusal:
+        """What is wrong with the two accounts of a transfer."""
         if one.debit == one.credit:
             return PostingInvalid("A transfer goes from one account to another one.")
-        if one.label is not None and not storable(one.label):
-            return PostingInvalid("A label is empty, too long, or has characters that cannot be kept.")
-        debit = self._accounts.get(one.debit)
-        credit = self._accounts.get(one.credit)
         if debit is None or credit is None:
             code = one.debit if debit is None else one.credit
             if not storable(code):
                 return PostingInvalid("An account code is empty, too long, or has characters that cannot be kept.")
             assert code in self._codes, f"account {code} was not named when the book was locked"
             return AccountMissing("This account was never opened.", account=code)
-        if debit.unit != credit.unit:
-            return UnitMismatch(
-                "A transfer stays within one unit.",
-                debit=debit.code,
-                debit_unit=debit.unit,
-                credit=credit.code,
-                credit_unit=credit.unit,
-            )
-        return None
+        return UnitMismatch(
+            "A transfer stays within one unit.",
+            debit=debit.code,
+            debit_unit=debit.unit,
+            credit=credit.code,
+            credit_unit=credit.unit,
+        )
 
     def refusal_of_sums(self, transfers: Sequence[Transfer]) -> LedgerRefusal | None:
         """Why the accounts cannot take these transfers together; None if they can."""

@@ -110,12 +110,11 @@ def content_hash(
 ) -> bytes:
     """SHA-256 of what a request asks for; verb: `post` or `hold`. Two requests have one content if it is equal."""
     undone = f"{escape(reverses.key)}\t{reverses.share}" if reverses else NULL
-    head = f"{verb}\t{escape(key)}\t{escape_common(kind)}\t{optional(reference)}\t{json_field(metadata)}\t{undone}"
-    parts = [head]
+    text = f"{verb}\t{escape(key)}\t{escape_common(kind)}\t{optional(reference)}\t{json_field(metadata)}\t{undone}"
     for one in transfers:
         label = NULL if one.label is None else escape_common(one.label)
-        parts.append(f"{escape_common(one.debit)}\t{escape_common(one.credit)}\t{one.amount}\t{label}")
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()
+        text += f"\n{escape_common(one.debit)}\t{escape_common(one.credit)}\t{one.amount}\t{label}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def reversal_hash(key: str, of: str, share: Fraction, reference: str | None) -> bytes:

@@ -83,7 +83,7 @@ class AccountState:
             self.floor = max(self.floor, min(self.target, self.posted - self.held))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredPosting:
     """A posting that a key was used for."""
 
