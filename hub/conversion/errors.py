@@ -27,24 +27,6 @@ class DebitNotAllowed(HubError):
     code = "debit_not_allowed"
 
 
-class PartnerUnavailable(HubError):
-    """The partner takes no part in new conversions in this direction at present."""
-
-    code = "partner_unavailable"
-
-
-class PartnersDoNotMix(HubError):
-    """Test and live never meet: both partners and the quote must be of one kind."""
-
-    code = "test_and_live"
-
-
-class ClearingPriceMissing(HubError):
-    """The agreement has no clearing price for this unit in this direction."""
-
-    code = "clearing_price_missing"
-
-
 class FeeCurrencyMismatch(HubError):
     """A money fee is collected by the source partner and must be in the currency it clears in."""
 
@@ -85,12 +67,6 @@ class NotInReview(HubError):
     """Only a conversion under review can be released or denied."""
 
     code = "not_in_review"
-
-
-class ReviewNeedsAnother(HubError):
-    """Releasing or denying takes two different persons who agree."""
-
-    code = "review_needs_another"
 
 
 class ReversalNotAllowed(HubError):

@@ -1,0 +1,345 @@
+"""Open legs, begin and finish their attempts, and take proof from elsewhere; always many at once.
+
+Fencing: an attempt is committed (`begin`) before the partner is called (`perform`, outside any transaction), and its answer
+counts (`finish`) only while that attempt is the leg's newest and unanswered one. An attempt whose lease ended is `Unknown`.
+Order of locks: legs before the rows of whoever owns them.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+
+from hub import outbox
+from hub.audit.service import record
+from hub.legs.cases import NewCase, close_cases, open_cases
+from hub.legs.decision import Action, decide, verb_of
+from hub.legs.errors import DecisionInvalid, LegMissing, LegNotByHand
+from hub.legs.progress import (
+    answered,
+    by_hand,
+    contradicts,
+    lapsed,
+    outcome_detail,
+    outcome_word,
+    proven,
+    result,
+    started,
+)
+from hub.legs.states import AttemptKind, LegRole, LegState
+from hub.legs.store import AttemptAnswer, add_attempts, answer_attempts, lock_legs, write_legs
+from hub.legs.types import Answer, Leg, LegProfile, LegResult, NewLeg, Over, PartnerPort, Pause, Step
+from hub.outbox import Message
+from hub.storage import Work, in_transaction
+from partners.base import Done, Instruction, Outcome, PartnerAdapter, Reason, Refused, Unknown, Verb
+
+QUEUE = "legs"
+LEG_DUE = "leg.due"
+
+# How long a leg may be due without anybody touching it before its message is written again: well past the outbox's lease
+# and its back-off after faults, so that this repairs only what was really lost.
+_OVERDUE = timedelta(minutes=15)
+
+_COLUMNS = (
+    "id",
+    "owner_kind",
+    "owner",
+    "role",
+    "partner",
+    "membership",
+    "unit",
+    "scale",
+    "amount",
+    "bonus",
+    "original",
+    "trace",
+    "created_at",
+    "announced_at",
+    "next_at",
+)
+
+
+def open_legs(work: Work, legs: Sequence[NewLeg], *, now: datetime) -> None:
+    """Write legs and announce that they are due. Two COPYs."""
+    if not legs:
+        return
+    work.copy_in("leg", _COLUMNS, [_new_row(leg, now) for leg in legs])
+    messages = [Message(queue=QUEUE, kind=LEG_DUE, subject=leg.id, lane=leg.partner, trace=leg.trace) for leg in legs]
+    outbox.announce(work, messages, now=now)
+
+
+def _new_row(leg: NewLeg, now: datetime) -> tuple[object, ...]:
+    return (
+        leg.id,
+        leg.owner_kind,
+        leg.owner,
+        leg.role.value,
+        leg.partner,
+        leg.membership,
+        leg.unit,
+        leg.scale,
+        leg.amount,
+        leg.bonus,
+        leg.original,
+        leg.trace,
+        now,
+        now,
+        now,
+    )
+
+
+def cancel_unsent(work: Work, leg_ids: Collection[str]) -> set[str]:
+    """Call off those of these legs that no attempt was ever begun for; their ids. One statement."""
+    rows = work.fetch(
+        "UPDATE leg SET state = 'cancelled' WHERE id IN (SELECT id FROM leg WHERE id = ANY(%s::text[]) "
+        "AND state = 'open' AND attempt = 0 ORDER BY id FOR UPDATE) RETURNING id",
+        (sorted(set(leg_ids)),),
+    )
+    return {row[0] for row in rows}
+
+
+def announce_overdue(work: Work, *, now: datetime, limit: int) -> list[str]:
+    """Write the message again of open legs that are long due and that nobody touched; their ids."""
+    rows = work.fetch(
+        "UPDATE leg SET announced_at = %s WHERE id IN (SELECT id FROM leg WHERE state = 'open' AND next_at < %s "
+        "AND greatest(lease_until, announced_at) < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, partner, trace",
+        (now, now - _OVERDUE, now - _OVERDUE, limit),
+    )
+    messages = [
+        Message(queue=QUEUE, kind=LEG_DUE, subject=leg, lane=partner, trace=trace) for leg, partner, trace in rows
+    ]
+    if messages:
+        outbox.announce(work, messages, now=now)
+    return [leg for leg, _, _ in rows]
+
+
+class Legs:
+    """Legs at the partners of a port. milliseconds: a clock that only runs forward, for latencies."""
+
+    def __init__(
+        self, partners: PartnerPort, *, milliseconds: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000
+    ) -> None:
+        self.partners = partners
+        self._milliseconds = milliseconds
+
+    def open(self, work: Work, legs: Sequence[NewLeg], *, now: datetime) -> None:
+        """Write legs and announce that they are due."""
+        open_legs(work, legs, now=now)
+
+    def cancel_unsent(self, work: Work, leg_ids: Collection[str]) -> set[str]:
+        """Call off those of these legs that no attempt was ever begun for; their ids."""
+        return cancel_unsent(work, leg_ids)
+
+    def begin(self, work: Work, leg_ids: Sequence[str], *, now: datetime) -> list[Step | Pause | Over | LegResult]:
+        """What each leg needs: an attempt, which commits with this transaction and may then be performed, or a pause.
+
+        A `LegResult` says that the leg just went to a person; its owner has to be told. One answer per id, in order; an id
+        that stands twice in the batch gets its attempt once.
+        """
+        legs = lock_legs(work, leg_ids)
+        before = dict(legs)
+        answers: list[Step | Pause | Over | LegResult] = []
+        lapses: list[AttemptAnswer] = []
+        begun: list[str] = []
+        for leg_id in leg_ids:
+            if leg_id not in legs:
+                answers.append(Over(leg_id))
+                continue
+            leg = legs[leg_id]
+            if leg.state is LegState.OPEN and leg.lease_until is not None and leg.lease_until <= now:
+                lapses.append(AttemptAnswer(leg.id, leg.attempt, "unknown", "lease ended", None, late=False))
+                leg = lapsed(leg, now)
+            legs[leg_id], answer = self._begin_one(leg, now)
+            if isinstance(answer, Step):
+                begun.append(leg_id)
+            answers.append(answer)
+        answer_attempts(work, lapses, now=now)
+        write_legs(work, [leg for leg_id, leg in legs.items() if leg is not before[leg_id]])
+        add_attempts(work, [legs[leg_id] for leg_id in begun], now=now)
+        _open_by_hand_cases(work, before, legs, now=now)
+        return answers
+
+    def _begin_one(self, leg: Leg, now: datetime) -> tuple[Leg, Step | Pause | Over | LegResult]:
+        profile = self.partners.profile(leg.partner)
+        decision = decide(leg, profile, now)
+        if decision.action is Action.NOTHING:
+            return leg, Over(leg.id)
+        if decision.until is not None:
+            return leg, Pause(leg.id, decision.until)
+        if decision.action is Action.ASK_PERSON:
+            leg = by_hand(leg, "no_proof_by_machine" if profile.keys else "partner_without_keys")
+            return leg, result(leg, current=True)
+        kind = AttemptKind.CALL if decision.action is Action.CALL else AttemptKind.INQUIRY
+        leg = started(leg, kind, profile, now)
+        return leg, _step(leg, kind, profile)
+
+    def perform(self, step: Step) -> Answer:
+        """Carry out one attempt at its partner. Never inside a transaction. Raises nothing but faults of ours."""
+        assert not in_transaction(), "a partner must not be called inside a transaction"
+        begun = self._milliseconds()
+        outcome = _ask(self.partners.adapter(step.partner), step)
+        return Answer(
+            leg=step.leg,
+            attempt=step.attempt,
+            kind=step.kind,
+            outcome=outcome,
+            latency_ms=max(0, self._milliseconds() - begun),
+        )
+
+    def finish(self, work: Work, answers: Sequence[Answer], *, now: datetime) -> list[LegResult]:
+        """Take answers home; one result each, in order.
+
+        An answer to an attempt that is not the newest unanswered one changes nothing; it is kept with the attempt, and
+        opens a case when it contradicts how the leg ended.
+        """
+        legs = lock_legs(work, [answer.leg for answer in answers])
+        before = dict(legs)
+        results: list[LegResult] = []
+        kept: list[AttemptAnswer] = []
+        contradictions: list[NewCase] = []
+        for answer in answers:
+            leg = legs[answer.leg]
+            current = _is_current(leg, answer)
+            if current:
+                legs[leg.id] = leg = answered(leg, answer.outcome, self.partners.profile(leg.partner), now)
+            elif contradicts(leg, answer.outcome):
+                contradictions.append(_contradiction(leg, answer.outcome, f"late answer of attempt {answer.attempt}"))
+            kept.append(_kept(answer, late=not current))
+            results.append(result(leg, current=current))
+        answer_attempts(work, kept, now=now)
+        write_legs(work, [leg for leg_id, leg in legs.items() if leg is not before[leg_id]])
+        _open_by_hand_cases(work, before, legs, now=now)
+        open_cases(work, contradictions, now=now)
+        return results
+
+    def prove(self, work: Work, leg_id: str, outcome: Done | Refused, evidence: str, *, now: datetime) -> LegResult:
+        """Take proof that came another way (a webhook, a reconciliation list).
+
+        It ends a leg that is open or with a person. Proof that contradicts how the leg ended, or that a leg was done which
+        was never sent, opens a case and changes nothing. Raises: LegMissing.
+        """
+        leg = _locked(work, leg_id)
+        unsent = leg.state is LegState.OPEN and leg.attempt == 0
+        if contradicts(leg, outcome) or unsent:
+            open_cases(work, [_contradiction(leg, outcome, evidence)], now=now)
+            return result(leg, current=False)
+        if leg.state not in (LegState.OPEN, LegState.BY_HAND):
+            return result(leg, current=False)
+        return _end(work, leg, outcome, f"proof: {evidence}", now=now)
+
+    def decide_by_hand(
+        self, work: Work, leg_id: str, outcome: Done | Refused, *, actor: str, reason: str, now: datetime
+    ) -> LegResult:
+        """A person says, with a written reason, what became of a leg that no machine could prove.
+
+        Raises: LegMissing, LegNotByHand, DecisionInvalid.
+        """
+        if not reason.strip() or not actor.strip():
+            raise DecisionInvalid("Say who decides and what proves it.")
+        leg = _locked(work, leg_id)
+        if leg.state is not LegState.BY_HAND:
+            raise LegNotByHand("This leg does not wait for a person.", state=leg.state.value)
+        facts = {"outcome": outcome_word(outcome), "detail": outcome_detail(outcome), "reason": reason}
+        record(work, actor=actor, action="leg.decide", subject=leg_id, facts=facts, now=now)
+        return _end(work, leg, outcome, actor, now=now)
+
+
+def _step(leg: Leg, kind: AttemptKind, profile: LegProfile) -> Step:
+    if kind is AttemptKind.INQUIRY:
+        verb: Verb | None = Verb.INQUIRE
+    else:
+        verb = verb_of(leg.role, undoes=bool(leg.original), profile=profile)
+    instruction = Instruction(
+        key=leg.id,
+        membership=leg.membership,
+        unit=leg.unit,
+        amount=leg.amount,
+        scale=leg.scale,
+        original_key=leg.original,
+        original_reference=leg.original_reference,
+        bonus=0 if leg.bonus_apart else leg.bonus,
+        trace=leg.trace,
+    )
+    return Step(leg.id, leg.attempt, kind, leg.partner, verb, leg.role, instruction)
+
+
+def _ask(adapter: PartnerAdapter, step: Step) -> Outcome:
+    if step.verb is None:
+        # Nothing was sent and nothing ever will be: that is proof.
+        return Refused(
+            Reason.NOT_REVERSIBLE if step.role is LegRole.GIVEBACK else Reason.PROGRAMME_CLOSED, "no such verb"
+        )
+    if step.verb is Verb.INQUIRE:
+        return adapter.inquire(step.instruction.key)
+    calls = {Verb.DEBIT: adapter.debit, Verb.CREDIT: adapter.credit, Verb.REVERSE: adapter.reverse}
+    return calls[step.verb](step.instruction)
+
+
+def _is_current(leg: Leg, answer: Answer) -> bool:
+    """Whether this answer counts: of the newest attempt, while it is unanswered or nobody else can tell any more."""
+    if leg.attempt != answer.attempt:
+        return False
+    if leg.state is LegState.BY_HAND:
+        return not isinstance(answer.outcome, Unknown)
+    return leg.state is LegState.OPEN and leg.lease_until is not None
+
+
+def _kept(answer: Answer, *, late: bool) -> AttemptAnswer:
+    return AttemptAnswer(
+        answer.leg,
+        answer.attempt,
+        outcome_word(answer.outcome),
+        outcome_detail(answer.outcome),
+        answer.latency_ms,
+        late=late,
+    )
+
+
+def _locked(work: Work, leg_id: str) -> Leg:
+    legs = lock_legs(work, [leg_id])
+    if not legs:
+        raise LegMissing("There is no such leg.")
+    return legs[leg_id]
+
+
+def _end(work: Work, leg: Leg, outcome: Done | Refused, by: str, *, now: datetime) -> LegResult:
+    """End a leg by proof from outside an attempt; a running attempt is overtaken by it."""
+    overtaken = leg.lease_until is not None
+    ended = proven(leg, outcome, now)
+    if overtaken:
+        answer_attempts(work, [AttemptAnswer(leg.id, leg.attempt, "unknown", "overtaken", None, late=False)], now=now)
+    write_legs(work, [ended])
+    close_cases(work, [leg.id], "by_hand", by=by, now=now)
+    _open_by_hand_cases(work, {leg.id: leg}, {leg.id: ended}, now=now)
+    return result(ended, current=True)
+
+
+def _open_by_hand_cases(work: Work, before: dict[str, Leg], after: dict[str, Leg], *, now: datetime) -> None:
+    turned = [
+        leg
+        for leg_id, leg in after.items()
+        if leg.state is LegState.BY_HAND and before[leg_id].state is not LegState.BY_HAND
+    ]
+    ended = [
+        leg_id
+        for leg_id, leg in after.items()
+        if before[leg_id].state is LegState.BY_HAND and leg.state is not LegState.BY_HAND
+    ]
+    close_cases(work, ended, "by_hand", by="proof", now=now)
+    cases = [
+        NewCase(leg.id, "by_hand", leg.partner, {"owner": leg.owner, "role": leg.role.value, "reason": leg.reason})
+        for leg in turned
+    ]
+    open_cases(work, cases, now=now)
+
+
+def _contradiction(leg: Leg, outcome: Outcome, evidence: str) -> NewCase:
+    facts = {
+        "owner": leg.owner,
+        "role": leg.role.value,
+        "stands": leg.state.value,
+        "proof": outcome_word(outcome),
+        "detail": outcome_detail(outcome),
+        "evidence": evidence,
+    }
+    return NewCase(leg.id, "contradiction", leg.partner, facts)

@@ -1,0 +1,206 @@
+"""Record members and links, and what partners say about the memberships; many at once where conversions ask."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from hub import outbox
+from hub.kernel.ids import new_id
+from hub.members.errors import (
+    LinkMissing,
+    MemberInvalid,
+    MemberLinked,
+    MemberMissing,
+    MembershipLinked,
+    MembershipMalformed,
+)
+from hub.members.states import MOVES, LinkState
+from hub.members.types import Link, Merge, NewLink
+from hub.outbox import Message
+from hub.storage import Work
+from partners.base import Done, MemberValidation, Refused
+
+_REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
+
+_LINK = "id, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at"
+
+
+def add_member(work: Work, *, reference: str, partner: str, now: datetime) -> str:
+    """The id of the member that this partner's client calls `reference`, added if new. Raises: MemberInvalid."""
+    if not _REFERENCE.fullmatch(reference):
+        raise MemberInvalid("A member's reference is 1 to 128 printable ASCII characters without spaces.")
+    rows = work.fetch(
+        "INSERT INTO member (id, partner, reference, created_at) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT (partner, reference) DO UPDATE SET reference = excluded.reference RETURNING id",
+        (new_id("mbr", now), partner, reference, now),
+    )
+    return str(rows[0][0])
+
+
+def partner_of(work: Work, member: str) -> str:
+    """Whose member this is. Raises: MemberMissing."""
+    rows = work.fetch("SELECT partner FROM member WHERE id = %s", (member,))
+    if not rows:
+        raise MemberMissing("There is no such member.", pointer="/member")
+    return str(rows[0][0])
+
+
+def open_link(work: Work, link: NewLink, *, now: datetime) -> Link:
+    """Record a link as pending and ask for its validation at the partner; the same again is answered again.
+
+    Raises: MemberMissing, MembershipMalformed, MembershipLinked, MemberLinked.
+    """
+    if not re.fullmatch(link.number_pattern, link.membership):
+        raise MembershipMalformed(f"This is no membership number of {link.partner}.", pointer="/membership")
+    if not work.fetch("SELECT 1 FROM member WHERE id = %s FOR UPDATE", (link.member,)):
+        raise MemberMissing("There is no such member.", pointer="/member")
+    same = _same_or_refuse(work, link)
+    if same is not None:
+        return same
+    id_ = new_id("lnk", now)
+    row = (id_, link.member, link.partner, link.membership, link.recorded_by, list(link.debit_by), now)
+    work.run(
+        "INSERT INTO member_link (id, member, partner, membership, state, proof, reason, recorded_by, debit_by, "
+        "created_at) VALUES (%s, %s, %s, %s, 'pending', '', '', %s, %s, %s)",
+        row,
+    )
+    message = Message(queue="conversions", kind="link.validate", subject=id_, lane=link.partner)
+    outbox.announce(work, [message], now=now)
+    return get_link(work, id_)
+
+
+def _same_or_refuse(work: Work, link: NewLink) -> Link | None:
+    """The link that says the same already, if it is pending or active; refuses what would contradict an active one."""
+    rows = work.fetch(
+        f"SELECT {_LINK} FROM member_link WHERE state IN ('pending', 'active') "  # noqa: S608 - fixed column names
+        "AND ((member = %s AND partner = %s) OR (partner = %s AND membership = %s AND state = 'active')) "
+        "ORDER BY state, created_at",
+        (link.member, link.partner, link.partner, link.membership),
+    )
+    for found in map(_link, rows):
+        if (found.member, found.membership) == (link.member, link.membership):
+            return found
+        if found.state is LinkState.ACTIVE and found.member == link.member:
+            raise MemberLinked("The member has another membership of this partner linked.", partner=link.partner)
+        if found.state is LinkState.ACTIVE:
+            raise MembershipLinked("The membership is linked to another member.", partner=link.partner)
+    return None
+
+
+def record_validation(work: Work, link_id: str, validation: MemberValidation, *, now: datetime) -> Link:
+    """Keep what the partner said: a yes makes the link active, a no refuses it, no proof leaves it pending.
+
+    A yes to a membership or member that was linked otherwise meanwhile refuses this one. Raises: LinkMissing.
+    """
+    link = _locked(work, link_id)
+    if link.state is not LinkState.PENDING:
+        return link
+    outcome = validation.outcome
+    if isinstance(outcome, Refused):
+        return _move(work, link, LinkState.REFUSED, reason=outcome.reason.value, now=now)
+    if not isinstance(outcome, Done):
+        return link
+    number = outcome.membership or link.membership
+    # Two links may have waited for the same membership; the first one that is proven has it. Two at the very same moment
+    # meet in the unique index, and the batch of the later one is repeated.
+    taken = work.fetch(
+        "SELECT 1 FROM member_link WHERE state = 'active' AND partner = %s AND (membership = %s OR member = %s)",
+        (link.partner, number, link.member),
+    )
+    if taken:
+        return _move(work, link, LinkState.REFUSED, reason=MembershipLinked.code, now=now)
+    work.run(
+        "UPDATE member_link SET state = 'active', membership = %s, proof = %s, proven_at = %s WHERE id = %s",
+        (number, f"validate_member {outcome.reference}".strip(), now, link.id),
+    )
+    return get_link(work, link_id)
+
+
+def close_link(work: Work, link_id: str, *, reason: str, now: datetime) -> Link:
+    """Take a link back: new conversions may not use it, open ones go on. Raises: LinkMissing."""
+    link = _locked(work, link_id)
+    if LinkState.CLOSED not in MOVES[link.state]:
+        return link
+    return _move(work, link, LinkState.CLOSED, reason=reason, now=now)
+
+
+def get_link(work: Work, link_id: str) -> Link:
+    """One link. Raises: LinkMissing."""
+    rows = work.fetch(f"SELECT {_LINK} FROM member_link WHERE id = %s", (link_id,))  # noqa: S608 - fixed column names
+    if not rows:
+        raise LinkMissing("There is no such link.")
+    return _link(rows[0])
+
+
+def links(work: Work, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Link]:
+    """Of each (member, partner) its active link, else its newest one; pairs without any are left out. One statement."""
+    wanted = sorted(set(pairs))
+    rows = work.fetch(
+        "SELECT DISTINCT ON (l.member, l.partner) l.id, l.member, l.partner, l.membership, l.state, l.proof, l.reason, "
+        "l.recorded_by, l.debit_by, l.created_at, l.proven_at FROM member_link l "
+        "JOIN unnest(%s::text[], %s::text[]) AS wanted (member, partner) "
+        "ON l.member = wanted.member AND l.partner = wanted.partner "
+        "ORDER BY l.member, l.partner, (l.state = 'active') DESC, l.created_at DESC",
+        ([member for member, _ in wanted], [partner for _, partner in wanted]),
+    )
+    return {(link.member, link.partner): link for link in map(_link, rows)}
+
+
+def links_of(work: Work, member: str) -> list[Link]:
+    """Every link of a member, newest first."""
+    rows = work.fetch(
+        f"SELECT {_LINK} FROM member_link WHERE member = %s ORDER BY created_at DESC, id DESC",  # noqa: S608 - fixed
+        (member,),
+    )
+    return list(map(_link, rows))
+
+
+def follow_merges(work: Work, merges: Sequence[Merge]) -> None:
+    """Let active links follow memberships that a partner merged; one already linked to somebody else stays. One statement."""
+    ordered = sorted({(merge.partner, merge.old, merge.new) for merge in merges if merge.old != merge.new})
+    if not ordered:
+        return
+    work.run(
+        "WITH merge AS (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS merge (partner, old, new)) "
+        "UPDATE member_link l SET membership = merge.new FROM merge "
+        "WHERE l.partner = merge.partner AND l.membership = merge.old AND l.state = 'active' AND NOT EXISTS ("
+        "SELECT 1 FROM member_link other WHERE other.partner = merge.partner AND other.membership = merge.new "
+        "AND other.state = 'active')",
+        tuple(map(list, zip(*ordered, strict=True))),
+    )
+
+
+def _locked(work: Work, link_id: str) -> Link:
+    rows = work.fetch(
+        f"SELECT {_LINK} FROM member_link WHERE id = %s FOR UPDATE",  # noqa: S608 - fixed column names
+        (link_id,),
+    )
+    if not rows:
+        raise LinkMissing("There is no such link.")
+    return _link(rows[0])
+
+
+def _move(work: Work, link: Link, to: LinkState, *, reason: str, now: datetime) -> Link:
+    assert to in MOVES[link.state], f"a link cannot go from {link.state} to {to}"
+    work.run(
+        "UPDATE member_link SET state = %s, reason = %s, closed_at = %s WHERE id = %s", (to.value, reason, now, link.id)
+    )
+    return get_link(work, link.id)
+
+
+def _link(row: tuple[Any, ...]) -> Link:
+    id_, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at = row
+    return Link(
+        id=id_,
+        member=member,
+        partner=partner,
+        membership=membership,
+        state=LinkState(state),
+        proof=proof,
+        reason=reason,
+        recorded_by=recorded_by,
+        debit_by=tuple(debit_by),
+        created_at=created_at,
+        proven_at=proven_at,
+    )
