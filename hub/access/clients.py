@@ -5,7 +5,6 @@ import json
 import secrets
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -15,7 +14,9 @@ from hub.storage import Work
 
 # Public keys one client may have at a time: old, new and some to spare.
 _KEYS_MAX = 8
-_RSA_BITS_MIN = 2048
+
+# Characters of a modulus of 2,048 bits in base 64; a shorter key is not even read.
+_RSA_CHARS_MIN = 342
 _JWKS_CHARS_MAX = 32_768
 
 
@@ -51,14 +52,16 @@ def checked_jwks(text: str) -> str:
         if len(text) > _JWKS_CHARS_MAX:
             raise JwksInvalid(f"A key set may have {_JWKS_CHARS_MAX} characters.")
         value = json.loads(text)
+        if any(one["kty"] not in ("EC", "RSA", "OKP") for one in value["keys"]):
+            raise JwksInvalid("Only public keys of type EC, RSA or OKP.")
+        if any(one["kty"] == "RSA" and len(one["n"]) < _RSA_CHARS_MIN for one in value["keys"]):
+            raise JwksInvalid("An RSA key needs 2,048 bits or more.")
         keys = KeySet.import_key_set(value)
         if not 1 <= len(keys.keys) <= _KEYS_MAX:
             raise JwksInvalid(f"A client has 1 to {_KEYS_MAX} public keys.")
         for key in keys.keys:
-            if key.key_type not in ("EC", "RSA", "OKP") or key.is_private:
-                raise JwksInvalid("Only public keys of type EC, RSA or OKP; keep the private half to yourself.")
-            if isinstance(key.raw_value, RSAPublicKey) and key.raw_value.key_size < _RSA_BITS_MIN:
-                raise JwksInvalid(f"An RSA key needs {_RSA_BITS_MIN} bits or more.")
+            if key.is_private:
+                raise JwksInvalid("Only the public halves; keep the private ones to yourself.")
             if key.key_type != "RSA" and key.as_dict(private=False).get("crv") not in ("P-256", "Ed25519"):
                 raise JwksInvalid("An EC key is on P-256, an OKP key is Ed25519.")
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:

@@ -47,7 +47,7 @@ class Vault:
         """What was sealed under `label`. Raises: MasterKeyInvalid, when another key sealed it or it was changed."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())
-        except InvalidTag as fault:
+        except (InvalidTag, ValueError) as fault:
             raise MasterKeyInvalid(
                 "A stored secret does not open with this master key; start the hub with the key that sealed it."
             ) from fault
