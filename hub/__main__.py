@@ -1,1 +1,29 @@
-"""The `hub` command."""
+"""The `hub` command: hands over to `hub/commands/`, one file per noun."""
+
+import click
+
+from hub import __version__
+from hub.commands import books, clients, members, partners, processes, rates, trials
+from hub.commands.output import HubGroup
+
+
+@click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hub")
+def main() -> None:
+    """Converts points between brands through a shared, verifiable clearing ledger."""
+
+
+for command in (
+    *processes.COMMANDS,
+    *partners.COMMANDS,
+    *rates.COMMANDS,
+    *members.COMMANDS,
+    *clients.COMMANDS,
+    *books.COMMANDS,
+    *trials.COMMANDS,
+):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main(prog_name="hub")

@@ -17,6 +17,10 @@ REFUSED = 1
 CHECK_FAILED = 3
 INTERRUPTED = 130
 
+# Who is at the keyboard, for the audit log; with four eyes, two different names are needed.
+actor_option = click.option(
+    "--actor", envvar=["HUB_ACTOR", "USER"], default="operator", help="Your name, for the audit."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
 
 

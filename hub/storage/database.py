@@ -111,6 +111,16 @@ class Database:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield Work(connection)
 
+    @contextmanager
+    def aside(self) -> Iterator[Work]:
+        """A short read on a connection of its own, allowed while this thread is inside another transaction.
+
+        For reloading what is cached. It takes no locks that others wait for, so it cannot block the outer transaction.
+        """
+        with self.engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            yield Work(connection)
+
     def forget_connections(self) -> None:
         """Drop the pool without closing the parent's sockets; the first thing to do after a fork."""
         self.engine.dispose(close=False)

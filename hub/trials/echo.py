@@ -1,6 +1,6 @@
 """A bare Flask application that answers a JSON body with itself: what the accept path is measured against."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response, jsonify, request
 
 
 def create_echo() -> Flask:
@@ -10,7 +10,7 @@ def create_echo() -> Flask:
     @app.post("/echo")
     def echo() -> Response:
         """Parse the body as JSON and send it back."""
-        return app.json.response(request.get_json())
+        return jsonify(request.get_json())
 
     return app
 

@@ -1,7 +1,8 @@
 """A lean HTTP load generator: one thread, many keep-alive connections, requests rendered beforehand.
 
-A measuring client must cost less than the server it measures. This one writes prepared bytes and reads only the status and
-the length of each answer; it speaks just the HTTP/1.1 that such answers need. Loopback only, bounded in requests and time.
+A measuring client must cost less than the server it measures. This one writes prepared bytes and reads only the status
+and the length of each answer; it speaks just the HTTP/1.1 that such answers need. Loopback only, bounded in requests
+and time.
 """
 
 import json
@@ -16,7 +17,10 @@ _READ_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of a run. seconds: from the first byte sent to the last answer. latencies_ms: sorted, one per request."""
+    """What came of a run.
+
+    seconds: from the first byte sent to the last answer. latencies_ms: sorted, one per request.
+    """
 
     requests: int
     seconds: float

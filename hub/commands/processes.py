@@ -1,0 +1,114 @@
+"""The hub's processes: everything at once, or each by itself."""
+
+import signal
+import threading
+from types import FrameType
+
+import click
+
+from hub.commands.output import json_option, show
+from hub.commands.running import running_hub
+from hub.config import read_settings
+from hub.gateway.server import serve
+from hub.kernel.log import start_logging
+from hub.storage.schema import current_revision, newest_revision, upgrade
+from hub.trials.stage import serve_sandbox
+from hub.wiring import opened_database, opened_hub
+
+
+@click.command("up")
+@click.option("--demo", is_flag=True, help="With simulated partners, and show real conversions first.")
+def up(demo: bool) -> None:
+    """Start everything on this machine and stay up until Ctrl-C."""
+    settings = read_settings()
+    start_logging("WARNING" if demo else settings.log_level)
+    with running_hub(settings, sandbox=demo) as running:
+        if demo:
+            from hub.commands.trials import demonstrate
+
+            demonstrate(running, conversions=1_200)
+        click.echo(f"The hub answers at {running.url} (documentation at {running.url}/docs). Ctrl-C ends it.")
+        wait_for_signal()
+
+
+@click.command("api")
+def api() -> None:
+    """Serve HTTP until SIGTERM or Ctrl-C."""
+    settings = read_settings()
+    start_logging(settings.log_level)
+    with opened_database(settings) as database:
+        upgrade(database)
+        database.close()
+        serve(settings, "hub.wiring:wsgi")
+
+
+@click.command("worker")
+def worker() -> None:
+    """Carry messages and call partners until SIGTERM or Ctrl-C."""
+    settings = read_settings()
+    start_logging(settings.log_level)
+    with opened_hub(settings) as hub:
+        hub.worker().run_until_signal()
+
+
+@click.command("scheduler")
+def scheduler() -> None:
+    """Do what has to be done from time to time; one scheduler is active, others stand by."""
+    settings = read_settings()
+    start_logging(settings.log_level)
+    with opened_hub(settings) as hub:
+        running = hub.scheduler()
+        running.start()
+        wait_for_signal()
+        running.stop()
+
+
+@click.command("sandbox")
+@click.option("--port", type=int, default=None, help="Listen here instead of at HUB_SANDBOX_URL.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Decides which calls go wrong.")
+@click.option("--faults", "per_mille", type=click.IntRange(0, 100), default=0, help="Of each kind, in 1,000 calls.")
+def sandbox(port: int | None, seed: int, per_mille: int) -> None:
+    """Play every test partner of the database, with OAuth and faults, until Ctrl-C."""
+    settings = read_settings()
+    start_logging(settings.log_level)
+    with opened_hub(settings) as hub, serve_sandbox(hub, port=port, seed=seed, per_mille=per_mille) as simulator:
+        click.echo(f"Simulated partners answer at {simulator.url}.", err=True)
+        wait_for_signal()
+
+
+@click.group("db")
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@json_option
+def db_upgrade(as_json: bool) -> None:
+    """Bring the database to the newest schema; safe to repeat."""
+    settings = read_settings()
+    with opened_database(settings) as database:
+        before = current_revision(database)
+        upgrade(database)
+    after = newest_revision()
+    show(
+        {"before": before, "after": after}, as_json=as_json, plain=lambda: click.echo(f"{before or 'empty'} → {after}")
+    )
+
+
+def wait_for_signal() -> None:
+    """Return when SIGTERM or SIGINT arrives. Called by the main thread."""
+    asked = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        while not asked.wait(timeout=1):
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+COMMANDS = (up, api, worker, scheduler, sandbox, db)
