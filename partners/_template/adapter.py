@@ -131,6 +131,8 @@ def _judged(reply: Reply, *, refused_status: int) -> Outcome:
         )
     if reply.status == refused_status:
         return _refusal(reply, status, text_at(document, "reason"))
+    if reply.status == 200:
+        return unfamiliar(reply, status)
     return no_proof(reply, text_at(document, "error") or status)
 
 

@@ -90,7 +90,7 @@ class AerojetFace(Face):
 
     def muddled(self, move: Move) -> Answer:
         """A state that section 4.1 does not know."""
-        return json_answer(200, {"movementId": move.key, "state": "ON_STANDBY"})
+        return json_answer(200, {"state": "ON_STANDBY", "recordLocator": "AJ-0", **_echo(move)})
 
     def failed(self, status: int, why: str) -> Answer:
         """Aerojet's error body."""
@@ -106,8 +106,7 @@ def _move(document: Mapping[str, object]) -> Task:
 
 
 def _told(result: Applied | Rejected) -> dict[str, object]:
-    move = result.move
-    echo: dict[str, object] = {"movementId": move.key, "membershipNo": move.membership, "miles": move.amount}
+    echo = _echo(result.move)
     if isinstance(result, Rejected):
         return {"state": "REJECTED", "errorCode": _WORDS[result.reason], **echo}
     return {
@@ -117,3 +116,7 @@ def _told(result: Applied | Rejected) -> dict[str, object]:
         "mergedInto": result.surviving,
         **echo,
     }
+
+
+def _echo(move: Move) -> Mapping[str, object]:
+    return {"movementId": move.key, "membershipNo": move.membership, "miles": move.amount}

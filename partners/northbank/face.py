@@ -97,7 +97,7 @@ class NorthbankFace(Face):
 
     def muddled(self, move: Move) -> Answer:
         """A status that "Orders" does not know."""
-        return json_answer(200, {"idempotencyKey": move.key, "status": "PARKED", "orderId": "NB-0"})
+        return json_answer(200, {"status": "PARKED", "orderId": "NB-0", **_echo(move)})
 
     def failed(self, status: int, why: str) -> Answer:
         """A problem of the bank's own."""

@@ -157,7 +157,7 @@ class PlainFace(Face):
 
     def muddled(self, move: Move) -> Answer:
         """200 `queued_for_synergy`."""
-        return json_answer(200, {"status": "queued_for_synergy", "key": move.key})
+        return json_answer(200, {"status": "queued_for_synergy", "reference": "Q1", **_echo(move)})
 
     def _read_move(self, call: Call) -> Task:
         document = json_task_body(call)
@@ -179,8 +179,7 @@ class PlainFace(Face):
 
 
 def _told(result: Applied | Rejected) -> Mapping[str, object]:
-    move = result.move
-    echo: dict[str, object] = {"key": move.key, "membership": move.membership, "amount": move.amount}
+    echo = _echo(result.move)
     if isinstance(result, Rejected):
         return {"status": "refused", "reason": result.reason, **echo}
     return {
@@ -190,3 +189,7 @@ def _told(result: Applied | Rejected) -> Mapping[str, object]:
         "surviving_membership": result.surviving,
         **echo,
     }
+
+
+def _echo(move: Move) -> Mapping[str, object]:
+    return {"key": move.key, "membership": move.membership, "amount": move.amount}

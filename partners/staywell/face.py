@@ -82,7 +82,7 @@ class StaywellFace(Face):
 
     def muddled(self, move: Move) -> Answer:
         """A result that chapter 3 does not know."""
-        return _answer({"Result": "WAITLISTED", "Code": "7777", "Reference": move.key})
+        return _answer({"Result": "WAITLISTED", "Code": "7777", "Confirmation": "SW0", **_echo(move)})
 
     def failed(self, status: int, why: str) -> Answer:
         """A fault of the gateway itself."""
@@ -101,14 +101,7 @@ def _move(kind: MoveKind | None, texts: Mapping[str, str]) -> Task:
 
 
 def _told(result: Applied | Rejected, word: str) -> dict[str, str]:
-    move = result.move
-    currency, scale = _NAMES[move.unit]
-    texts = {
-        "Reference": move.key,
-        "Guest": move.membership,
-        "Currency": currency,
-        "Quantity": decimal_text(move.amount, scale),
-    }
+    texts, scale = _echo(result.move), _NAMES[result.move.unit][1]
     if isinstance(result, Rejected):
         return {"Result": "DECLINED", "Code": _CODES[result.reason], **texts}
     return {
@@ -119,6 +112,12 @@ def _told(result: Applied | Rejected, word: str) -> dict[str, str]:
         "NowGuest": result.surviving,
         **texts,
     }
+
+
+def _echo(move: Move) -> dict[str, str]:
+    currency, scale = _NAMES[move.unit]
+    quantity = decimal_text(move.amount, scale)
+    return {"Reference": move.key, "Guest": move.membership, "Currency": currency, "Quantity": quantity}
 
 
 def _answer(texts: Mapping[str, str], *, status: int = 200, root: str = "Response") -> Answer:
