@@ -6,7 +6,7 @@ Order of locks: legs before the rows of whoever owns them.
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hub import outbox
@@ -141,6 +141,7 @@ class Legs:
         answers: list[Step | Pause | Over | LegResult] = []
         lapses: list[AttemptAnswer] = []
         begun: list[str] = []
+        profiles = self._profiles(legs)
         for leg_id in leg_ids:
             if leg_id not in legs:
                 answers.append(Over(leg_id))
@@ -149,7 +150,7 @@ class Legs:
             if leg.state is LegState.OPEN and leg.lease_until is not None and leg.lease_until <= now:
                 lapses.append(AttemptAnswer(leg.id, leg.attempt, "unknown", "lease ended", None, late=False))
                 leg = lapsed(leg, now)
-            legs[leg_id], answer = self._begin_one(leg, now)
+            legs[leg_id], answer = _begin_one(leg, profiles[leg.partner], now)
             if isinstance(answer, Step):
                 begun.append(leg_id)
             answers.append(answer)
@@ -159,19 +160,9 @@ class Legs:
         _open_by_hand_cases(work, before, legs, now=now)
         return answers
 
-    def _begin_one(self, leg: Leg, now: datetime) -> tuple[Leg, Step | Pause | Over | LegResult]:
-        profile = self.partners.profile(leg.partner)
-        decision = decide(leg, profile, now)
-        if decision.action is Action.NOTHING:
-            return leg, Over(leg.id)
-        if decision.until is not None:
-            return leg, Pause(leg.id, decision.until)
-        if decision.action is Action.ASK_PERSON:
-            leg = by_hand(leg, "no_proof_by_machine" if profile.keys else "partner_without_keys")
-            return leg, result(leg, current=True)
-        kind = AttemptKind.CALL if decision.action is Action.CALL else AttemptKind.INQUIRY
-        leg = started(leg, kind, profile, now)
-        return leg, _step(leg, kind, profile)
+    def _profiles(self, legs: Mapping[str, Leg]) -> dict[str, LegProfile]:
+        """Each partner's profile, asked for once a batch."""
+        return {partner: self.partners.profile(partner) for partner in {leg.partner for leg in legs.values()}}
 
     def perform(self, step: Step) -> Answer:
         """Carry out one attempt at its partner. Never inside a transaction. Raises nothing but faults of ours."""
@@ -197,11 +188,12 @@ class Legs:
         results: list[LegResult] = []
         kept: list[AttemptAnswer] = []
         contradictions: list[NewCase] = []
+        profiles = self._profiles(legs)
         for answer in answers:
             leg = legs[answer.leg]
             current = _is_current(leg, answer)
             if current:
-                legs[leg.id] = leg = answered(leg, answer.outcome, self.partners.profile(leg.partner), now)
+                legs[leg.id] = leg = answered(leg, answer.outcome, profiles[leg.partner], now)
             elif contradicts(leg, answer.outcome):
                 contradictions.append(_contradiction(leg, answer.outcome, f"late answer of attempt {answer.attempt}"))
             kept.append(_kept(answer, late=not current))
@@ -239,9 +231,24 @@ class Legs:
         leg = _locked(work, leg_id)
         if leg.state is not LegState.BY_HAND:
             raise LegNotByHand("This leg does not wait for a person.", state=leg.state.value)
+        ended = _end(work, leg, outcome, actor, now=now)
         facts = {"outcome": outcome_word(outcome), "detail": outcome_detail(outcome), "reason": reason}
-        record(work, actor=actor, action="leg.decide", subject=leg_id, facts=facts, now=now)
-        return _end(work, leg, outcome, actor, now=now)
+        record(work, actor=actor, action="leg.decided", subject=leg_id, facts=facts, now=now)
+        return ended
+
+
+def _begin_one(leg: Leg, profile: LegProfile, now: datetime) -> tuple[Leg, Step | Pause | Over | LegResult]:
+    decision = decide(leg, profile, now)
+    if decision.action is Action.NOTHING:
+        return leg, Over(leg.id)
+    if decision.until is not None:
+        return leg, Pause(leg.id, decision.until)
+    if decision.action is Action.ASK_PERSON:
+        leg = by_hand(leg, "no_proof_by_machine" if profile.keys else "partner_without_keys")
+        return leg, result(leg, current=True)
+    kind = AttemptKind.CALL if decision.action is Action.CALL else AttemptKind.INQUIRY
+    leg = started(leg, kind, profile, now)
+    return leg, _step(leg, kind, profile)
 
 
 def _step(leg: Leg, kind: AttemptKind, profile: LegProfile) -> Step:

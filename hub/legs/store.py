@@ -38,16 +38,6 @@ def lock_legs(work: Work, ids: Collection[str]) -> dict[str, Leg]:
     return {row[0]: _leg(row) for row in rows}
 
 
-def read_legs(work: Work, ids: Collection[str]) -> dict[str, Leg]:
-    """These legs by id, not locked."""
-    rows = work.fetch(
-        f"SELECT {_LEG} FROM leg l LEFT JOIN leg o ON o.id = l.original "  # noqa: S608 - fixed column names
-        "WHERE l.id = ANY(%s::text[]) ORDER BY l.id",
-        (sorted(set(ids)),),
-    )
-    return {row[0]: _leg(row) for row in rows}
-
-
 def write_legs(work: Work, legs: Sequence[Leg]) -> None:
     """Write back everything of these legs that may change. One statement."""
     if not legs:
