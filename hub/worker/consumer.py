@@ -123,6 +123,7 @@ class Consumer:
             except Exception:  # the door: unacknowledged messages come again, from the broker or by lease
                 _log.exception("consumer lost the broker")
                 metrics.reconnects.labels("consumer").inc()
+                self._link.drop()
                 self._stopping.wait(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
                 failures += 1
         self._link.close()

@@ -3,6 +3,7 @@
 Knows how RabbitMQ (py-amqp) and `memory://` differ in waiting, heartbeats and dead letters. Does not know the outbox.
 """
 
+import logging
 import selectors
 import socket
 import time
@@ -14,11 +15,13 @@ from kombu import Connection
 from hub.worker.envelope import CONTENT_TYPE
 from hub.worker.topology import Topology
 
+_log = logging.getLogger(__name__)
+
 _HEARTBEAT_SECONDS = 30
 _CONNECT_SECONDS = 5
-# A broker that blocks publishers (out of memory or disk) stops reading; a socket that takes nothing for that long is
-# treated as lost, and the rows' leases publish them again.
-_WRITE_SECONDS = 20
+# A broker that blocks publishers (out of memory or disk) stops reading, and a frozen one stops answering. A connection
+# that takes or gives nothing for that long is treated as lost, and the rows' leases publish them again.
+_ANSWER_SECONDS = 20
 
 
 class Message(Protocol):
@@ -90,6 +93,8 @@ class Link:
         self._url = broker_url
         self._topology = topology
         self._connection: Connection | None = None
+        # The library's inner connection: its own `close` can leave the socket behind when the broker is gone.
+        self._wire: object = None
         self._beaten_at = 0.0
 
     @property
@@ -99,28 +104,41 @@ class Link:
 
     def open(self) -> None:
         """Connect and declare the topology. Raises whatever the broker's library raises."""
-        self.close()
+        self.drop()
         durable = self._topology.durable
+        timeouts = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
         connection = Connection(
             self._url,
             heartbeat=_HEARTBEAT_SECONDS if durable else 0,
             connect_timeout=_CONNECT_SECONDS,
-            transport_options={"write_timeout": _WRITE_SECONDS} if durable else {"polling_interval": 0.005},
+            transport_options=timeouts if durable else {"polling_interval": 0.005},
         )
+        self._wire = connection.connect()
+        self._connection = connection
         try:
-            connection.connect()
             with connection.channel() as channel:
                 self._topology.declare(channel)
         except BaseException:
-            _shut(connection)
+            self.drop()
             raise
-        self._connection = connection
 
     def close(self) -> None:
-        """Give the connection back; a broken one is dropped."""
+        """Say goodbye to the broker, then drop the connection."""
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except Exception as fault:  # it is being thrown away, whatever state it is in
+                _log.info("broker connection closed badly", extra={"reason": type(fault).__name__})
+        self.drop()
+
+    def drop(self) -> None:
+        """Let go of the connection at once, without a word to a broker that may be gone."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            _shut(connection)
+        wire, self._wire = self._wire, None
+        if wire is not None and hasattr(wire, "collect"):
+            wire.collect()
+        elif connection is not None:
+            connection.close()
 
     def channel(self) -> Channel:
         """A new channel of this connection."""
@@ -178,11 +196,3 @@ def publish(
         properties={"delivery_mode": 2, **properties},
     )
     channel.basic_publish(message, exchange=exchange, routing_key=routing_key, mandatory=True)
-
-
-def _shut(connection: Connection) -> None:
-    """Close without waiting for a broker that may be gone."""
-    try:
-        connection.close()
-    except Exception:
-        connection.collect()

@@ -49,9 +49,14 @@ class Publisher:
             self._channel.confirm_select()
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Give the connection back."""
         self._channel = None
         self._link.close()
+
+    def drop(self) -> None:
+        """Drop a connection that failed."""
+        self._channel = None
+        self._link.drop()
 
     def publish(self, deliveries: Sequence[Delivery]) -> set[int]:
         """Publish all, then wait for the confirms; ids of those the broker has taken into a queue.
@@ -75,7 +80,7 @@ class Publisher:
         failed = self._refused | set(self._unconfirmed.values())
         if self._unconfirmed or self._returned:
             # Late confirms must not be counted for later messages; a missing queue is declared again on opening.
-            self.close()
+            self.drop()
         self._unconfirmed, self._refused = {}, set()
         return {delivery.id for delivery in deliveries} - failed
 

@@ -96,7 +96,7 @@ class Relay:
             except Exception:  # the door: whatever happened, the rows are safe and the next turn starts anew
                 _log.exception("relay lost the broker or the database")
                 metrics.reconnects.labels("relay").inc()
-                self._publisher.close()
+                self._publisher.drop()
                 self._stopping.wait(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
                 failures += 1
                 continue

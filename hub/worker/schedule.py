@@ -64,6 +64,9 @@ class Scheduler:
         if self._thread is not None:
             self._thread.join(timeout=30)
         with self._running:
+            if self._connection is not None and self._is_alive(self._connection):
+                # Closing alone would release it too, but only when the server notices.
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (_SCHEDULER_LOCK,))
             self._resign()
 
     def run_once(self) -> list[str]:
@@ -98,13 +101,10 @@ class Scheduler:
     def _lead(self) -> bool:
         """Whether this is the active scheduler, which it becomes if there is none."""
         if self._connection is not None:
-            try:
-                self._connection.exec_driver_sql("SELECT 1")
-            except Exception:  # the door: with the connection the lock is gone, and somebody else may have it
-                _log.warning("scheduler lost its lock")
-                self._resign()
-            else:
+            if self._is_alive(self._connection):
                 return True
+            _log.warning("scheduler lost its connection, and with it the lock")
+            self._resign()
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         held = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (_SCHEDULER_LOCK,)).scalar()
         if held is not True:
@@ -112,6 +112,13 @@ class Scheduler:
             return False
         connection.detach()  # for as long as it leads, so it must not count against the pool
         self._connection = connection
+        return True
+
+    def _is_alive(self, connection: Connection) -> bool:
+        try:
+            connection.exec_driver_sql("SELECT 1")
+        except Exception:  # the door: whatever is wrong with it, the lock cannot be relied on
+            return False
         return True
 
     def _resign(self) -> None:
