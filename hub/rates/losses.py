@@ -32,6 +32,7 @@ class Loss:
     rule: str
     at: datetime
     paid_out: Fraction | None
+    reason: str
 
 
 def require_no_loss(catalogue: Catalogue, routes: Iterable[Route], *, since: datetime, signed_by: str) -> None:
@@ -42,12 +43,8 @@ def require_no_loss(catalogue: Catalogue, routes: Iterable[Route], *, since: dat
     if loss is None:
         return
     way = " > ".join(loss.route)
-    if loss.paid_out is None:
-        reason = "is cleared in two currencies, whose values cannot be compared"
-    else:
-        reason = f"pays out {fraction_text(loss.paid_out)} for every 1 that comes in"
     raise LossUnsigned(
-        f"From {loss.at.isoformat()} on, {way} {reason}; somebody has to sign for it by name.",
+        f"From {loss.at.isoformat()} on, {way} {loss.reason}; somebody has to sign for it by name.",
         rule=loss.rule,
         route=way,
         at=loss.at.isoformat(),
@@ -75,11 +72,14 @@ def _loss_at(catalogue: Catalogue, route: Route, at: datetime) -> Loss | None:
     goes_out = _worth(target, target.credit_price[route[1]])
     for rule, campaigns in combinations(catalogue, route, at):
         if source.currency != target.currency:
-            return Loss(route, rule.id, at, None)
+            return Loss(route, rule.id, at, None, "is cleared in two currencies, whose values cannot be compared")
         by_hub = [campaign for campaign in campaigns if campaign.funder == FUNDED_BY_HUB]
         cost = best_ratio(rule, by_hub, None) * goes_out
         if cost > comes_in:
-            return Loss(route, rule.id, at, cost / comes_in if comes_in else cost)
+            if not comes_in:
+                return Loss(route, rule.id, at, None, "brings in nothing and pays something out")
+            share = cost / comes_in
+            return Loss(route, rule.id, at, share, f"pays out {fraction_text(share)} for every 1 that comes in")
     return None
 
 
