@@ -113,6 +113,11 @@ class RunningSimulator:
         """How often each kind of fault was done."""
         return self._shared.faults.counts()
 
+    @property
+    def connections_made(self) -> int:
+        """How many connections have been opened to it so far."""
+        return self._server.connections_made
+
     def set_plan(self, plan: FaultPlan) -> None:
         """Let things go wrong by another plan from now on."""
         self._shared.faults.plan = plan
@@ -146,6 +151,7 @@ class _Server(TCPServer):
         self.shared = shared
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
+        self.connections_made = 0
         super().__init__(address, _Handler)
 
     def process_request(self, request: object, client_address: object) -> None:
@@ -154,6 +160,7 @@ class _Server(TCPServer):
         thread = threading.Thread(target=self._work, args=(request, client_address), daemon=True)
         with self._lock:
             self._open[request] = thread
+            self.connections_made += 1
         thread.start()
 
     def finish(self) -> None:
