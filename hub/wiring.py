@@ -3,14 +3,14 @@
 Knows every constructor. Decides nothing and holds no business rule.
 """
 
+import atexit
 import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask
@@ -34,8 +34,8 @@ from hub.storage.embedded import EmbeddedServer
 from hub.storage.schema import upgrade
 from hub.worker.handlers import make_handlers
 from hub.worker.handling import Handlers
-from hub.worker.reach import broker_answers
 from hub.worker.process import Worker
+from hub.worker.reach import broker_answers
 from hub.worker.schedule import Scheduler, Task
 from partners.base import Connection, PartnerAdapter, Ports
 from partners.memory import MemoryBreaker, MemoryTokenStore
@@ -289,15 +289,10 @@ def opened_hub(settings: Settings) -> Iterator[Hub]:
             hub.close()
 
 
-@lru_cache(maxsize=1)
-def _served() -> Flask:
-    """The door of a serving process; what it opened lives as long as the process."""
+def wsgi() -> Flask:
+    """The WSGI application of one serving process; what it opens lives as long as the process."""
     settings = read_settings()
     start_logging(settings.log_level)
-    hub = opened_hub(settings)
-    return hub.__enter__().gateway()
-
-
-def wsgi(environ: dict[str, object], start_response: object) -> object:
-    """WSGI entry of `hub api`: the application is built on the first request of each process, after the fork."""
-    return _served().wsgi_app(environ, start_response)  # type: ignore[arg-type]
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(opened_hub(settings)).gateway()

@@ -102,10 +102,10 @@ class Supervisor:
                         continue
                     self._restarts += 1
                     if self._restarts > _RESTARTS_MAX:
-                        _log.error("process given up", extra={"process": name, "exit_code": child.returncode})
+                        _log.error("process given up", extra={"child": name, "exit_code": child.returncode})
                         del self._children[name]
                         continue
-                    _log.warning("process started again", extra={"process": name, "exit_code": child.returncode})
+                    _log.warning("process started again", extra={"child": name, "exit_code": child.returncode})
                     self._spawn(name)
 
 

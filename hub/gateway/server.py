@@ -20,6 +20,13 @@ _log = logging.getLogger(__name__)
 # Requests per thread that wait in one process; more are not read from their sockets until some are done.
 _WAITING_PER_THREAD = 4
 
+# Granian's loggers hand their lines to the hub's own; it merges this into a configuration that names handlers.
+_LOGGING = {
+    "handlers": {},
+    "formatters": {},
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")},
+}
+
 # Seconds that requests being worked on get to end when the server stops.
 _STOPPING_SECONDS = 20
 
@@ -45,10 +52,9 @@ def serve(settings: Settings, target: str) -> None:
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOPPING_SECONDS,
-        # Granian would configure logging anew in each process; the hub's own lines go on instead.
         log_enabled=True,
         log_level=LogLevels.warning,
-        log_dictconfig={"version": 1, "disable_existing_loggers": False, "incremental": True},
+        log_dictconfig=_LOGGING,
     )
     _log.info("serving", extra={"host": settings.api_host, "port": settings.api_port})
     server.serve()

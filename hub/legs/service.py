@@ -256,15 +256,16 @@ def _step(leg: Leg, kind: AttemptKind, profile: LegProfile) -> Step:
         verb: Verb | None = Verb.INQUIRE
     else:
         verb = verb_of(leg.role, undoes=bool(leg.original), profile=profile)
+    bonus = 0 if leg.bonus_apart else leg.bonus
     instruction = Instruction(
         key=leg.id,
         membership=leg.membership,
         unit=leg.unit,
-        amount=leg.amount,
+        amount=leg.amount + bonus,
         scale=leg.scale,
         original_key=leg.original,
         original_reference=leg.original_reference,
-        bonus=0 if leg.bonus_apart else leg.bonus,
+        bonus=bonus,
         trace=leg.trace,
     )
     return Step(leg.id, leg.attempt, kind, leg.partner, verb, leg.role, instruction)
