@@ -23,12 +23,12 @@ from partners.sandbox.bench import (
     NUMBER_DECEASED,
     NUMBER_MERGED,
     NUMBER_NOBODY,
+    NUMBER_POOR,
     NUMBER_SURVIVING,
     OPENING_BALANCE,
     Bench,
     amount_in,
 )
-from partners.sandbox.books import SimulatedMember
 from partners.sandbox.faults import MAGIC_AMOUNTS, FaultKind
 
 # A partner that answers "pending" is asked again this often, this many times.
@@ -142,8 +142,7 @@ def a_key_used_otherwise_is_no_proof(bench: Bench) -> None:
 
 def too_little_is_refused_for_good(bench: Bench) -> None:
     """A debit beyond the balance is refused by name, books nothing, and stays refused under its key."""
-    instruction = _instruction(bench, bench.profile.units[0], None, number=198)
-    bench.books.open_members([_emptied(bench, 198)])
+    instruction = _instruction(bench, bench.profile.units[0], None, number=NUMBER_POOR)
     _refused(_settled(bench, Verb.DEBIT, instruction), Reason.INSUFFICIENT_POINTS)
     _refused(_settled(bench, Verb.DEBIT, instruction), Reason.INSUFFICIENT_POINTS)
     _refused(_inquired(bench, instruction.key), Reason.INSUFFICIENT_POINTS)
@@ -344,10 +343,6 @@ def _instruction(bench: Bench, unit: UnitProfile, amount: int | None, *, number:
 def _given_back(bench: Bench, debit: Instruction, original: Done, amount: int) -> Instruction:
     back = _instruction(bench, bench.profile.units[0], amount)
     return replace(back, original_key=debit.key, original_reference=original.reference)
-
-
-def _emptied(bench: Bench, number: int) -> SimulatedMember:
-    return SimulatedMember(bench.member(number), MEMBER_NAME)
 
 
 def _call(bench: Bench, verb: Verb, instruction: Instruction) -> Outcome:

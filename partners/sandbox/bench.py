@@ -23,7 +23,9 @@ MEMBER_NAME = "Ada Example"
 OPENING_BALANCE = 3_000_000
 
 # Which trial number is whose. Numbers from 100 on are active members.
-NUMBER_CLOSED, NUMBER_BLOCKED, NUMBER_DECEASED, NUMBER_MERGED, NUMBER_SURVIVING, NUMBER_NOBODY = range(1, 7)
+NUMBER_CLOSED, NUMBER_BLOCKED, NUMBER_DECEASED, NUMBER_MERGED, NUMBER_SURVIVING, NUMBER_NOBODY, NUMBER_POOR = range(
+    1, 8
+)
 _ACTIVE_NUMBERS = range(100, 200)
 
 
@@ -98,6 +100,7 @@ def _members(profile: Profile) -> tuple[SimulatedMember, ...]:
     return (
         *(SimulatedMember(numbered(number), MEMBER_NAME, status, balances) for number, status in states.items()),
         SimulatedMember(numbered(NUMBER_MERGED), MEMBER_NAME, merged_into=surviving),
+        SimulatedMember(numbered(NUMBER_POOR), MEMBER_NAME),
         SimulatedMember(surviving, MEMBER_NAME, balances=balances),
         *(SimulatedMember(numbered(number), MEMBER_NAME, balances=balances) for number in _ACTIVE_NUMBERS),
     )

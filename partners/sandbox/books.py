@@ -113,6 +113,7 @@ Found = Applied | Rejected | Missing
 @dataclass(slots=True)
 class _Account:
     member: SimulatedMember
+    opening: dict[str, int]
     balances: dict[str, int]
 
 
@@ -148,10 +149,18 @@ class Books:
         self._repeats = 0
 
     def open_members(self, members: Sequence[SimulatedMember]) -> None:
-        """Open or replace memberships; a replaced one starts again at its opening balance."""
+        """Open memberships, or change what is known of open ones.
+
+        One that is open keeps its balances, and its opening ones too; only units that it did not have are added. So the
+        same call twice is harmless, and a member can be blocked in the middle of things.
+        """
         with self._lock:
             for member in members:
-                self._accounts[member.membership] = _Account(member, dict(member.balances))
+                account = self._accounts.setdefault(member.membership, _Account(member, {}, {}))
+                account.member = member
+                for unit, balance in member.balances.items():
+                    account.opening.setdefault(unit, balance)
+                    account.balances.setdefault(unit, balance)
 
     def member(self, membership: str) -> MemberView | None:
         """A membership as it stands; None when there is none."""
@@ -195,7 +204,7 @@ class Books:
             change: dict[str, int] = {}
             for account in self._accounts.values():
                 for unit, balance in account.balances.items():
-                    change[unit] = change.get(unit, 0) + balance - account.member.balances.get(unit, 0)
+                    change[unit] = change.get(unit, 0) + balance - account.opening.get(unit, 0)
             keys = {key for key, *_ in self._journal}
             return {
                 "change": change,

@@ -12,7 +12,7 @@ from partners.base import Done, Instruction, Member, MemberBalance, MemberValida
 from partners.replies import amount_of, child_text, no_proof, reference_of, unfamiliar, unreadable, wrong_echo, xml_of
 from partners.session import Reply
 
-# Staywell's code -> our reason. A code that is not here is not proof of anything; 2099 is a reference used otherwise.
+# Staywell's code -> our reason. A code that is not here is not proof of anything.
 REASONS = {
     "1404": Reason.MEMBER_UNKNOWN,
     "1409": Reason.NAME_MISMATCH,
@@ -26,6 +26,7 @@ REASONS = {
     "2030": Reason.LIMIT_REACHED,
     "2044": Reason.NOT_REVERSIBLE,
 }
+REFERENCE_REUSED = "2099"
 CURRENCIES = {"staywell.night": "NIGHT", "staywell.point": "POINT"}
 
 
@@ -138,4 +139,6 @@ def _declined(reply: Reply, found: Element) -> Outcome:
     result, code = child_text(found, "Result"), child_text(found, "Code")
     if result == "DECLINED" and code in REASONS:
         return Refused(REASONS[code], code)
+    if code == REFERENCE_REUSED:
+        return Unknown("reference was used for something else")
     return unfamiliar(reply, code if result == "DECLINED" else result)

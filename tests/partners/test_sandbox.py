@@ -245,6 +245,18 @@ def test_members_are_opened_and_seen(running: RunningSimulator) -> None:
     assert _get(running, "p/totals")["members"] == 54
 
 
+def test_opening_a_member_again_changes_its_status_and_keeps_its_balance(clock: ManualClock) -> None:
+    books = _books(clock)
+    books.apply(_move(MoveKind.DEBIT, "k", 400))
+
+    books.open_members([SimulatedMember("M-1", "Ada", MemberStatus.BLOCKED, balances={UNIT: 1_000})])
+
+    refused = books.apply(_move(MoveKind.DEBIT, "k2", 1))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, _balance(books)) == (Reason.MEMBER_BLOCKED, 600)
+    assert books.totals()["change"] == {UNIT: -400}
+
+
 @pytest.mark.parametrize(
     "body",
     [
