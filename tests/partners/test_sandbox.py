@@ -18,6 +18,7 @@ from partners.sandbox.books import (
     Applied,
     Books,
     Conflict,
+    MemberStatus,
     Missing,
     Move,
     MoveKind,
