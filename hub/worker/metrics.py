@@ -1,8 +1,6 @@
 """What the worker counts, for Prometheus. Labels are bounded: names of queues, kinds that have a handler, outcomes."""
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from hub.outbox import Backlog
+from prometheus_client import Counter, Histogram
 
 published = Counter("hub_outbox_published_total", "Messages the broker confirmed", ["queue"])
 unconfirmed = Counter("hub_outbox_unconfirmed_total", "Messages that were refused, returned or not confirmed in time")
@@ -15,10 +13,3 @@ handling_seconds = Histogram(
     ["kind"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-waiting = Gauge("hub_outbox_messages", "Messages by state: due, in_flight, later, dead", ["state"])
-
-
-def show_backlog(backlog: Backlog) -> None:
-    """Set the gauges to what was just counted."""
-    for state in ("due", "in_flight", "later", "dead"):
-        waiting.labels(state).set(getattr(backlog, state))

@@ -3,7 +3,6 @@
 Knows how they are put together. The handlers and their meaning are handed in.
 """
 
-import logging
 import signal
 import threading
 import time
@@ -13,14 +12,11 @@ from hub import outbox
 from hub.kernel.clock import Clock
 from hub.kernel.limits import LANE_IN_FLIGHT_MAX, OUTBOX_LEASE_SECONDS
 from hub.storage import Database
-from hub.worker import metrics
 from hub.worker.consumer import Consumer
 from hub.worker.handling import Handlers
 from hub.worker.publisher import Publisher
 from hub.worker.relay import Pace, Relay
 from hub.worker.topology import topology_of
-
-_log = logging.getLogger(__name__)
 
 
 class DrainTimeout(Exception):
@@ -93,8 +89,7 @@ class Worker:
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self.start()
-            while not asked.wait(timeout=15):
-                self._show_backlog()
+            asked.wait()
             self.stop()
         finally:
             for number, handler in before.items():
@@ -112,10 +107,3 @@ class Worker:
             if time.monotonic() > deadline:
                 raise DrainTimeout(f"{left.due} messages due and {left.in_flight} in flight after {seconds_max} s")
             time.sleep(0.01)
-
-    def _show_backlog(self) -> None:
-        try:
-            with self._database.read() as work:
-                metrics.show_backlog(outbox.backlog(work, now=self._clock.now()))
-        except Exception:  # the door: a figure that is late is no reason to end
-            _log.exception("backlog could not be read")

@@ -2,9 +2,9 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from hub import outbox
 from hub.kernel.limits import OUTBOX_BACKOFF_SECONDS_MAX, OUTBOX_FAULTS_MAX, OUTBOX_LAPSES_MAX
@@ -15,9 +15,9 @@ from tests.conftest import START
 LEASE_SECONDS = 60
 
 
-def _message(subject: str = "leg_1", **changes: object) -> Message:
-    fields: dict[str, object] = {"queue": "legs", "kind": "leg.due", "subject": subject, "lane": "aerojet"}
-    return Message(**{**fields, **changes})  # type: ignore[arg-type]
+def _message(subject: str = "leg_1", **changes: Any) -> Message:
+    fields: dict[str, Any] = {"queue": "legs", "kind": "leg.due", "subject": subject, "lane": "aerojet"}
+    return Message(**{**fields, **changes})
 
 
 def _announce(database: Database, *messages: Message, now: datetime = START) -> None:
@@ -72,7 +72,7 @@ def test_a_message_of_a_transaction_that_fails_was_never_announced(database: Dat
 @pytest.mark.parametrize(
     "wrong", [{"queue": "nowhere"}, {"body": {"share": 0.5}}, {"body": {"open": True}}, {"body": {"list": []}}]
 )
-def test_a_message_nobody_could_carry_is_our_mistake(database: Database, wrong: dict[str, object]) -> None:
+def test_a_message_nobody_could_carry_is_our_mistake(database: Database, wrong: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         _announce(database, _message(**wrong))
 

@@ -53,9 +53,8 @@ class Counting:
         apply_once(self._database, delivery)
 
 
-def message(subject: str, **changes: str) -> Message:
-    fields = {"queue": "legs", "kind": "leg.due", "lane": "aerojet", **changes}
-    return Message(subject=subject, **fields)
+def message(subject: str, *, queue: str = "legs", kind: str = "leg.due", lane: str = "aerojet") -> Message:
+    return Message(queue=queue, kind=kind, subject=subject, lane=lane)
 
 
 def announce(database: Database, messages: Sequence[Message]) -> list[str]:

@@ -28,7 +28,7 @@ def test_what_is_encoded_decodes_to_the_same() -> None:
 
 
 def test_the_bytes_are_canonical() -> None:
-    other_order = replace(DELIVERY, body=dict(reversed(DELIVERY.body.items())))
+    other_order = replace(DELIVERY, body=dict(reversed(list(DELIVERY.body.items()))))
 
     data = encode(DELIVERY)
 

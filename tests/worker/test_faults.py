@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -232,7 +233,7 @@ def test_database_connections_that_are_ended_lose_and_double_nothing(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND application_name = 'worker'"
                 )
-            wait_until(lambda before=before: len(handler.calls) > before or _all_done(database))
+            wait_until(partial(_moved_on, database, handler, before))
         wait_until(lambda: _all_done(database), 60)
     mortal.close()
 
@@ -247,7 +248,7 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(
     for kill in range(4):
         victim = _start_victim(database_url, rabbitmq)
         enough = 60 * (kill + 1)
-        wait_until(lambda enough=enough: len(effects(database)) >= enough, 60)
+        wait_until(partial(_has_effects, database, enough), 60)
         victim.kill()
         victim.wait()
         _close(victim)
@@ -270,7 +271,7 @@ def test_a_message_that_kills_its_worker_is_buried_in_the_end(
 
     for _ in range(12):  # the broker's own limit of deliveries comes first, then the outbox's
         victim = _start_victim(database_url, rabbitmq)
-        wait_until(lambda victim=victim: victim.poll() is not None or _is_dead(database, "deadly"), 60)
+        wait_until(partial(_ended_or_buried, victim, database), 60)
         if victim.poll() is None:
             break
         _close(victim)
@@ -340,6 +341,18 @@ def _start_victim(database_url: str, broker: Broker) -> "subprocess.Popen[str]":
 def _close(victim: "subprocess.Popen[str]") -> None:
     if victim.stdout is not None:
         victim.stdout.close()
+
+
+def _moved_on(database: Database, handler: Counting, calls: int) -> bool:
+    return len(handler.calls) > calls or _all_done(database)
+
+
+def _has_effects(database: Database, count: int) -> bool:
+    return len(effects(database)) >= count
+
+
+def _ended_or_buried(victim: "subprocess.Popen[str]", database: Database) -> bool:
+    return victim.poll() is not None or _is_dead(database, "deadly")
 
 
 def _is_dead(database: Database, subject: str) -> bool:
