@@ -18,6 +18,10 @@ class BrandAdapter:
         self.session = session
         self.profile = profile
 
+    def surviving(self, said: str) -> str:
+        """The number that a merged membership goes on under, if what the partner said is a number of this brand."""
+        return said if self.profile.knows_number(said) else ""
+
     def validate_member(self, member: Member) -> MemberValidation:
         """Ask whether this membership exists and may take part."""
         del member

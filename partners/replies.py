@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from hub.kernel.limits import AMOUNT_LEDGER_MAX
 from partners.base import Instruction, Unknown
 from partners.session import Reply
 
@@ -19,6 +20,8 @@ from partners.session import Reply
 _RETRY_AFTER_SECONDS_MAX = 86_400
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
+# Characters of a name or a tier that are kept; longer ones are nobody's.
+_LABEL_CHARS_MAX = 120
 
 
 def json_of(reply: Reply) -> Mapping[str, object] | None:
@@ -52,11 +55,11 @@ def text_at(document: Mapping[str, object], *path: str) -> str:
 
 
 def whole_at(document: Mapping[str, object], *path: str) -> int | None:
-    """The whole number at that path; None when there is none; 10.0, "10" and true are none."""
+    """The whole number at that path, or None: 10.0, "10" and true are none, and so is what no ledger holds."""
     found: object = document
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
-    return found if type(found) is int else None
+    return found if type(found) is int and abs(found) <= AMOUNT_LEDGER_MAX else None
 
 
 def child_text(element: Element, name: str) -> str:
@@ -72,7 +75,8 @@ def amount_of(text: str, scale: int) -> int | None:
     digits = match[2] or ""
     if len(digits) > scale and digits[scale:].strip("0"):
         return None
-    return int(match[1] + digits[:scale].ljust(scale, "0"))
+    amount = int(match[1] + digits[:scale].ljust(scale, "0"))
+    return amount if amount <= AMOUNT_LEDGER_MAX else None
 
 
 def word(text: str) -> str:
@@ -83,6 +87,11 @@ def word(text: str) -> str:
 def reference_of(text: str) -> str:
     """A partner's reference if it is printable and short enough to keep; else empty."""
     return text if _REFERENCE.fullmatch(text) else ""
+
+
+def label_of(text: str) -> str:
+    """A name or a tier as the partner has it, if a person could have it; else empty."""
+    return text.strip() if text.isprintable() and len(text) <= _LABEL_CHARS_MAX else ""
 
 
 def no_proof(reply: Reply, said: str = "") -> Unknown:

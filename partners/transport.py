@@ -43,7 +43,10 @@ class BoundedAdapter(HTTPAdapter):
         del stream, proxies
         assert isinstance(timeout, tuple), "a partner call without a timeout"
         until = time.monotonic() + (timeout[1] or 0)
-        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies={})
+        try:
+            response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies={})
+        except HTTPError as fault:  # requests translates most of urllib3's, not all
+            raise requests.ConnectionError("no reply", request=request) from fault
         raw: BaseHTTPResponse = response.raw
         try:
             body, cut = _read(raw, until)

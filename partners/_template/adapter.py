@@ -4,6 +4,7 @@ Source: name the brand's interface description and its sections here; its link i
 is peculiar: what is proof, what comes later, what cannot be undone.
 """
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from partners.adapter import BrandAdapter
@@ -18,7 +19,17 @@ from partners.base import (
     Refused,
     Unknown,
 )
-from partners.replies import json_of, no_proof, reference_of, text_at, unfamiliar, unreadable, whole_at, wrong_echo
+from partners.replies import (
+    json_of,
+    label_of,
+    no_proof,
+    reference_of,
+    text_at,
+    unfamiliar,
+    unreadable,
+    whole_at,
+    wrong_echo,
+)
 from partners.session import Reply
 
 # Your brand's word -> ours. A word that is not here is not proof of anything, so list only what is documented to mean
@@ -48,9 +59,8 @@ class YourBrandAdapter(BrandAdapter):
         if reply.status != 200 or document is None or text_at(document, "membership") != member.membership:
             return MemberValidation(no_proof(reply))
         if text_at(document, "status") == "active":
-            surviving = text_at(document, "surviving_membership")
-            done = Done(reference=member.membership, membership=surviving)
-            return MemberValidation(done, name=text_at(document, "name"), tier=text_at(document, "tier"))
+            done = Done(member.membership, self.surviving(text_at(document, "surviving_membership")))
+            return MemberValidation(done, label_of(text_at(document, "name")), label_of(text_at(document, "tier")))
         return MemberValidation(_refusal(reply, text_at(document, "status"), text_at(document, "reason")))
 
     def balance(self, membership: str) -> MemberBalance:
@@ -88,7 +98,7 @@ class YourBrandAdapter(BrandAdapter):
             return no_proof(reply)
         if reply.status == 404 and text_at(document, "error") == "key_not_found":
             return Unknown("key not found", not_found=True)
-        return _judged(reply, refused_status=200)
+        return self._judged(reply, document, refused_status=200)
 
     def _move(self, direction: str, instruction: Instruction) -> Outcome:
         body = {
@@ -112,28 +122,24 @@ class YourBrandAdapter(BrandAdapter):
             membership=text_at(document, "membership"),
             amount=whole_at(document, "amount"),
         )
-        judged = _judged(reply, refused_status=422)
+        judged = self._judged(reply, document, refused_status=422)
         return judged if isinstance(judged, Unknown) or echo is None else echo
 
-
-def _judged(reply: Reply, *, refused_status: int) -> Outcome:
-    """Only `done` is a yes, and only a known reason is a no; each with its own status."""
-    document = json_of(reply)
-    if document is None:
-        return unreadable(reply)
-    status, reference = text_at(document, "status"), reference_of(text_at(document, "reference"))
-    if reply.status == 200 and status in ("done", "already_done") and reference:
-        return Done(
-            reference=reference,
-            membership=text_at(document, "surviving_membership"),
-            balance=whole_at(document, "balance"),
-            amount=whole_at(document, "amount"),
-        )
-    if reply.status == refused_status:
-        return _refusal(reply, status, text_at(document, "reason"))
-    if reply.status == 200:
-        return unfamiliar(reply, status)
-    return no_proof(reply, text_at(document, "error") or status)
+    def _judged(self, reply: Reply, document: Mapping[str, object], *, refused_status: int) -> Outcome:
+        """Only `done` is a yes, and only a known reason is a no; each with its own status."""
+        status, reference = text_at(document, "status"), reference_of(text_at(document, "reference"))
+        if reply.status == 200 and status in ("done", "already_done") and reference:
+            return Done(
+                reference=reference,
+                membership=self.surviving(text_at(document, "surviving_membership")),
+                balance=whole_at(document, "balance"),
+                amount=whole_at(document, "amount"),
+            )
+        if reply.status == refused_status:
+            return _refusal(reply, status, text_at(document, "reason"))
+        if reply.status == 200:
+            return unfamiliar(reply, status)
+        return no_proof(reply, text_at(document, "error") or status)
 
 
 def _refusal(reply: Reply, status: str, said: str) -> Outcome:

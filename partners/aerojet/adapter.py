@@ -19,7 +19,17 @@ from partners.base import (
     Refused,
     Unknown,
 )
-from partners.replies import json_of, no_proof, reference_of, text_at, unfamiliar, unreadable, whole_at, wrong_echo
+from partners.replies import (
+    json_of,
+    label_of,
+    no_proof,
+    reference_of,
+    text_at,
+    unfamiliar,
+    unreadable,
+    whole_at,
+    wrong_echo,
+)
 from partners.session import Reply
 
 # Aerojet's word -> ours. A word that is not here is not proof of anything.
@@ -50,8 +60,9 @@ class AerojetAdapter(BrandAdapter):
         if document is None or text_at(document, "membershipNo") != member.membership:
             return MemberValidation(no_proof(reply))
         if reply.status == 200 and text_at(document, "accountState") == "OPEN":
-            done = Done(member.membership, membership=text_at(document, "mergedInto"))
-            return MemberValidation(done, text_at(document, "displayName"), text_at(document, "tierLevel"))
+            done = Done(member.membership, self.surviving(text_at(document, "mergedInto")))
+            name, tier = text_at(document, "displayName"), text_at(document, "tierLevel")
+            return MemberValidation(done, label_of(name), label_of(tier))
         return MemberValidation(_rejection(reply, document, statuses=(404, 422)))
 
     def balance(self, membership: str) -> MemberBalance:
@@ -89,7 +100,7 @@ class AerojetAdapter(BrandAdapter):
             return no_proof(reply)
         if reply.status == 404 and text_at(document, "errorCode") == "MOVEMENT_NOT_FOUND":
             return Unknown("movement not found", not_found=True)
-        return _judged(reply, document, booked=(200,), rejected=(200,))
+        return self._judged(reply, document, booked=(200,), rejected=(200,))
 
     def _move(self, kind: str, instruction: Instruction) -> Outcome:
         body = {
@@ -106,21 +117,20 @@ class AerojetAdapter(BrandAdapter):
         document = json_of(reply)
         if document is None:
             return unreadable(reply)
-        judged = _judged(reply, document, booked=(200, 201), rejected=(422,))
+        judged = self._judged(reply, document, booked=(200, 201), rejected=(422,))
         number, miles = text_at(document, "membershipNo"), whole_at(document, "miles")
         echo = wrong_echo(instruction, key=text_at(document, "movementId"), membership=number, amount=miles)
         return judged if isinstance(judged, Unknown) or echo is None else echo
 
-
-def _judged(
-    reply: Reply, document: Mapping[str, object], *, booked: tuple[int, ...], rejected: tuple[int, ...]
-) -> Outcome:
-    """BOOKED, or DUPLICATE of what is booked, with a locator is a yes."""
-    locator = reference_of(text_at(document, "recordLocator"))
-    if reply.status in booked and text_at(document, "state") in ("BOOKED", "DUPLICATE") and locator:
-        merged, left = text_at(document, "mergedInto"), whole_at(document, "milesAfter")
-        return Done(locator, membership=merged, balance=left, amount=whole_at(document, "miles"))
-    return _rejection(reply, document, statuses=rejected)
+    def _judged(
+        self, reply: Reply, document: Mapping[str, object], *, booked: tuple[int, ...], rejected: tuple[int, ...]
+    ) -> Outcome:
+        """BOOKED, or DUPLICATE of what is booked, with a locator is a yes."""
+        locator = reference_of(text_at(document, "recordLocator"))
+        if reply.status in booked and text_at(document, "state") in ("BOOKED", "DUPLICATE") and locator:
+            merged, left = self.surviving(text_at(document, "mergedInto")), whole_at(document, "milesAfter")
+            return Done(locator, merged, balance=left, amount=whole_at(document, "miles"))
+        return _rejection(reply, document, statuses=rejected)
 
 
 def _rejection(reply: Reply, document: Mapping[str, object], *, statuses: tuple[int, ...]) -> Outcome:

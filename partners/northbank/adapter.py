@@ -11,7 +11,17 @@ from urllib.parse import quote
 from hub.kernel.amounts import decimal_text
 from partners.adapter import BrandAdapter
 from partners.base import Done, Instruction, Member, MemberBalance, MemberValidation, Outcome, Reason, Refused, Unknown
-from partners.replies import amount_of, json_of, no_proof, reference_of, text_at, unfamiliar, unreadable, wrong_echo
+from partners.replies import (
+    amount_of,
+    json_of,
+    label_of,
+    no_proof,
+    reference_of,
+    text_at,
+    unfamiliar,
+    unreadable,
+    wrong_echo,
+)
 from partners.session import Reply
 
 # Northbank's decline code, or the last piece of a problem's type -> ours. Others are not proof of anything.
@@ -45,8 +55,9 @@ class NorthbankAdapter(BrandAdapter):
         if document is None or text_at(document, "accountId") != member.membership:
             return MemberValidation(no_proof(reply))
         if reply.status == 200 and text_at(document, "verification") == "VERIFIED":
-            done = Done(member.membership, membership=text_at(document, "replacedBy"))
-            return MemberValidation(done, text_at(document, "holder"), text_at(document, "segment"))
+            done = Done(member.membership, self.surviving(text_at(document, "replacedBy")))
+            holder, segment = text_at(document, "holder"), text_at(document, "segment")
+            return MemberValidation(done, label_of(holder), label_of(segment))
         return MemberValidation(_problem(reply, document))
 
     def balance(self, membership: str) -> MemberBalance:
@@ -115,7 +126,7 @@ class NorthbankAdapter(BrandAdapter):
             return Unknown(f"{status.lower()} by the partner", pending=True)
         if reply.status == 200 and status == "SETTLED" and order:
             balance, amount = self._money(document, "available"), self._money(document, "amount")
-            return Done(order, text_at(document, "replacedBy"), balance, amount)
+            return Done(order, self.surviving(text_at(document, "replacedBy")), balance, amount)
         said = text_at(document, "declineCode")
         if reply.status == 200 and status == "DECLINED" and said in REASONS:
             return Refused(REASONS[said], said)

@@ -9,7 +9,17 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from hub.kernel.amounts import decimal_text
 from partners.adapter import BrandAdapter
 from partners.base import Done, Instruction, Member, MemberBalance, MemberValidation, Outcome, Reason, Refused, Unknown
-from partners.replies import amount_of, child_text, no_proof, reference_of, unfamiliar, unreadable, wrong_echo, xml_of
+from partners.replies import (
+    amount_of,
+    child_text,
+    label_of,
+    no_proof,
+    reference_of,
+    unfamiliar,
+    unreadable,
+    wrong_echo,
+    xml_of,
+)
 from partners.session import Reply
 
 # Staywell's code -> our reason. A code that is not here is not proof of anything.
@@ -42,8 +52,9 @@ class StaywellAdapter(BrandAdapter):
         if child_text(found, "Guest") != member.membership:
             return MemberValidation(no_proof(reply))
         if child_text(found, "Result") == "OK":
-            done = Done(member.membership, membership=child_text(found, "NowGuest"))
-            return MemberValidation(done, child_text(found, "Name"), child_text(found, "Level"))
+            done = Done(member.membership, self.surviving(child_text(found, "NowGuest")))
+            name, level = child_text(found, "Name"), child_text(found, "Level")
+            return MemberValidation(done, label_of(name), label_of(level))
         return MemberValidation(_declined(reply, found))
 
     def balance(self, membership: str) -> MemberBalance:
@@ -117,7 +128,8 @@ class StaywellAdapter(BrandAdapter):
         if child_text(found, "Result") in ("OK", "REPEATED") and confirmation:
             currency = child_text(found, "Currency")
             scale = next((unit.scale for unit in self.profile.units if CURRENCIES[unit.code] == currency), 0)
-            now_guest, quantity = child_text(found, "NowGuest"), amount_of(child_text(found, "Quantity"), scale)
+            now_guest = self.surviving(child_text(found, "NowGuest"))
+            quantity = amount_of(child_text(found, "Quantity"), scale)
             return Done(confirmation, now_guest, amount_of(child_text(found, "Balance"), scale), quantity)
         return _declined(reply, found)
 

@@ -6,6 +6,7 @@ from partners.base import Instruction, Unknown
 from partners.replies import (
     amount_of,
     json_of,
+    label_of,
     no_proof,
     reference_of,
     text_at,
@@ -43,6 +44,7 @@ def _reply(body: bytes = b"", *, status: int = 200, headers: dict[str, str] | No
         ("", 0, None),
         ("٣", 0, None),
         ("9" * 30, 0, None),
+        ("9" * 16, 12, None),
     ],
 )
 def test_decimals_are_exact_or_nothing(text: str, scale: int, amount: int | None) -> None:
@@ -61,7 +63,7 @@ def test_a_json_object_is_read_unless_it_was_cut() -> None:
     assert json_of(_reply(b'{"a": 1}', cut=True)) is None
 
 
-@pytest.mark.parametrize("value", [b'"10"', b"10.0", b"true", b"null", b"1e1"])
+@pytest.mark.parametrize("value", [b'"10"', b"10.0", b"true", b"null", b"1e1", b"9" * 40])
 def test_only_whole_numbers_are_whole(value: bytes) -> None:
     document = json_of(_reply(b'{"a": {"b": ' + value + b"}}"))
 
@@ -122,6 +124,11 @@ def test_only_words_are_repeated_to_people() -> None:
     assert "Ada" not in unfamiliar(_reply(), "Dear Ada Example\n").why
     assert reference_of("AJ-R1") == "AJ-R1"
     assert reference_of("two words") == reference_of("x" * 129) == reference_of("") == ""
+
+
+def test_names_that_nobody_could_have_are_dropped() -> None:
+    assert label_of(" Zoë Müller-Lüdenscheidt ") == "Zoë Müller-Lüdenscheidt"
+    assert label_of("a\nb") == label_of("x" * 121) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The way to a partner: tokens renewed once and in time, every bound kept, and silence told from a no."""
 
+import gzip
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -342,6 +343,23 @@ def test_a_partner_cannot_say_that_its_reply_was_cut(clock: ManualClock) -> None
 
         assert isinstance(reply, Reply)
         assert not reply.cut
+
+
+def test_a_packed_reply_is_unpacked_within_the_same_bound(clock: ManualClock) -> None:
+    small, bomb = gzip.compress(b'{"ok": true}'), gzip.compress(b" " * (PARTNER_REPLY_BYTES_MAX * 40))
+    packed = {"content-encoding": "gzip"}
+    with rigged(clock, Answer(200, small, headers=packed), Answer(200, bomb, headers=packed)) as rig:
+        first, second = rig.session.get("/x"), rig.session.get("/x")
+
+        assert isinstance(first, Reply)
+        assert isinstance(second, Reply)
+        assert first.body == b'{"ok": true}'
+        assert (len(second.body), second.cut) == (PARTNER_REPLY_BYTES_MAX, True)
+
+
+def test_a_reply_packed_wrongly_is_no_answer(clock: ManualClock) -> None:
+    with rigged(clock, Answer(200, b"not packed at all", headers={"content-encoding": "gzip"})) as rig:
+        assert rig.session.get("/x") == Unknown("no answer")
 
 
 def test_redirects_are_answers_and_never_followed(clock: ManualClock) -> None:
