@@ -79,11 +79,11 @@ def activate_agreement(work: Work, version: str, *, actor: str, now: datetime) -
     _price(work, version, row)
     work.run(
         """
-        UPDATE agreement SET state = 'active', activated_by = %s, activated_at = %s, effective_from = %s
+        UPDATE agreement SET state = 'active', activated_by = %s, activated_at = %s, effective_from = %s,
+            activation = %s
         WHERE version = %s""",
-        (actor, now, start, version),
+        (actor, now, start, bump(work), version),
     )
-    bump(work)
     apply_caps(work, now=now)
     audit.record(work, actor=actor, action="agreement.activated", subject=version, facts={}, now=now)
 
@@ -94,7 +94,7 @@ def apply_caps(work: Work, *, now: datetime) -> None:
         """
         SELECT DISTINCT ON (partner) partner, currency, net_debit_cap FROM agreement
         WHERE state = 'active' AND effective_from <= %s AND (effective_until IS NULL OR effective_until > %s)
-        ORDER BY partner, effective_from DESC, activated_at DESC, version DESC""",
+        ORDER BY partner, effective_from DESC, activation DESC""",
         (now, now),
     )
     floors = {chart.position(partner, currency): -cap for partner, currency, cap in rows}

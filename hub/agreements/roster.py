@@ -61,12 +61,12 @@ def version_now(work: Work) -> int:
     return int(work.fetch("SELECT number FROM catalogue_version WHERE id = 1")[0][0])
 
 
-def bump(work: Work) -> None:
-    """Move the catalogue version on, so that every process reads again; in the transaction of the change itself.
+def bump(work: Work) -> int:
+    """Move the catalogue version on, so that every process reads again; in the transaction of the change. The new one.
 
     The row also puts changes one behind the other, whoever makes them.
     """
-    work.run("UPDATE catalogue_version SET number = number + 1 WHERE id = 1")
+    return int(work.fetch("UPDATE catalogue_version SET number = number + 1 WHERE id = 1 RETURNING number")[0][0])
 
 
 _PARTNERS = """
@@ -74,7 +74,7 @@ _PARTNERS = """
 _UNITS = "SELECT code, partner, name, scale, kind, currency, hosted FROM unit ORDER BY code"
 _AGREEMENTS = """
     SELECT version, partner, currency, ledger_scale, net_debit_cap, reversals, effective_from, effective_until
-    FROM agreement WHERE state = 'active' ORDER BY effective_from DESC, activated_at DESC, version DESC"""
+    FROM agreement WHERE state = 'active' ORDER BY effective_from DESC, activation DESC"""
 _PRICES = """
     SELECT version, unit, kind, ledger_price FROM agreement_price WHERE ledger_price IS NOT NULL"""
 

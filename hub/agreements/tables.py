@@ -72,6 +72,8 @@ AGREEMENT = Table(
     Column("proposed_at", _Instant, nullable=False),
     Column("activated_by", Text),
     Column("activated_at", _Instant),
+    # The catalogue version it came in with: of two that start together the later one holds.
+    Column("activation", BigInteger),
     Column("signed_by", Text),
     CheckConstraint("effective_until IS NULL OR effective_until >= effective_from", name="dates"),
     CheckConstraint("net_debit_cap >= 0", name="cap"),

@@ -111,6 +111,6 @@ def fits(selectors: Mapping[str, str], traits: Mapping[str, str]) -> bool:
     return all(traits.get(name) == value for name, value in selectors.items())
 
 
-def precedence(rule: RateRule) -> tuple[int, int, datetime, str]:
-    """Higher wins: priority, then more selective, then newer."""
-    return (rule.priority, len(rule.selectors), rule.effective_from, rule.id)
+def precedence(rule: RateRule) -> tuple[int, int, datetime, int, str]:
+    """Higher wins: priority, then more selective, then newer by start and by activation."""
+    return (rule.priority, len(rule.selectors), rule.effective_from, rule.activation, rule.id)

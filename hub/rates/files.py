@@ -69,7 +69,7 @@ def csv_rows(data: bytes) -> list[dict[str, str]]:
                 reasons.add(reader.line_num, f"more than {ROWS_MAX} rows")
                 break
     except csv.Error as fault:
-        reasons.add(reader.line_num, f"this is no valid row: {fault}")
+        reasons.add(reader.reader.line_num, f"this is no valid row: {fault}")
     reasons.refuse_if_any()
     return rows
 

@@ -6,7 +6,7 @@ changes nothing. Does not know live partners: their rules are proposed and activ
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.agreements.service import bump, take_activation_lock
@@ -75,7 +75,7 @@ def import_routes(
     added, changed = _add_rules(work, routes, actor=actor, now=now)
     report = ImportReport(partners, units, added, changed, len(routes) - added - changed)
     if partners or units or added or changed:
-        bump(work)
+        bump(work)  # Also for partners and units that came without a new rule.
         facts = {"partners": str(partners), "units": str(units), "added": str(added), "changed": str(changed)}
         audit.record(work, actor=actor, action="routes.imported", subject="routes", facts=facts, now=now)
     return report
@@ -209,6 +209,9 @@ def _add_rules(work: Work, routes: list[RouteRow], *, actor: str, now: datetime)
         fresh.append(_rule(route, RuleState.STOPPED if stopped else RuleState.ACTIVE, now))
         if old is not None:
             ended.append(old.id)
+    if not fresh:
+        return 0, 0
+    activation = bump(work)
     work.run(
         """
         UPDATE rate_rule SET effective_until = greatest(effective_from, %s)
@@ -216,13 +219,14 @@ def _add_rules(work: Work, routes: list[RouteRow], *, actor: str, now: datetime)
         (now, ended, now),
     )
     columns = (*RULE_STORED, "activated_by", "activated_at")
-    work.copy_in("rate_rule", columns, [(*rule_row(rule), "import", actor, now, actor, now) for rule in fresh])
+    rows = [rule_row(replace(rule, activation=activation)) for rule in fresh]
+    work.copy_in("rate_rule", columns, [(*row, "import", actor, now, actor, now) for row in rows])
     return len(fresh) - len(ended), len(ended)
 
 
 def _standing(work: Work) -> dict[tuple[str, str], RateRule]:
-    """The newest imported rule of every route; a withdrawn one too, because it must not come back unchanged."""
-    rows = work.fetch(RULE_SELECT + " WHERE origin = 'import' AND effective_until IS NULL ORDER BY activated_at, id")
+    """The newest imported rule of every route, whatever became of it: withdrawn or followed, it stays so unchanged."""
+    rows = work.fetch(RULE_SELECT + " WHERE origin = 'import' ORDER BY activation, id")
     return {(rule.source_unit, rule.target_unit): rule for rule in map(rule_of, rows)}
 
 

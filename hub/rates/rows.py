@@ -14,12 +14,12 @@ from hub.rates.types import Block, Campaign, Fee, RateRule, RuleState
 RULE_COLUMNS = (
     "id", "source_unit", "target_unit", "block_above", "block_give", "block_get", "minimum", "step", "maximum",
     "fee_kind", "fee_currency", "fee_flat", "fee_numerator", "fee_denominator", "fee_cap", "selectors", "priority",
-    "effective_from", "effective_until", "state", "typical_time",
+    "effective_from", "effective_until", "state", "typical_time", "activation",
 )  # fmt: skip
 RULE_SELECT: LiteralString = """
     SELECT id, source_unit, target_unit, block_above, block_give, block_get, minimum, step, maximum, fee_kind,
         fee_currency, fee_flat, fee_numerator, fee_denominator, fee_cap, selectors, priority, effective_from,
-        effective_until, state, typical_time, proposed_by, start_proposed_by
+        effective_until, state, typical_time, activation, proposed_by, start_proposed_by
     FROM rate_rule"""
 CAMPAIGN_COLUMNS = (
     "id", "name", "source_unit", "target_unit", "percent_numerator", "percent_denominator", "flat", "effective_from",
@@ -54,6 +54,7 @@ def rule_of(row: Sequence[Any]) -> RateRule:
         effective_until=row[18],
         state=RuleState(row[19]),
         typical_time=row[20],
+        activation=row[21],
     )
 
 
@@ -82,6 +83,7 @@ def rule_row(rule: RateRule) -> tuple[object, ...]:
         rule.effective_until,
         rule.state.value,
         rule.typical_time,
+        rule.activation,
     )
 
 

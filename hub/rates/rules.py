@@ -67,7 +67,8 @@ def activate_rule(
     if stored.state is RuleState.ACTIVE:
         return
     require_state(id, stored.state, RuleState.PROPOSED)
-    rule = replace(stored, state=RuleState.ACTIVE, effective_from=active_start(stored.effective_from, now))
+    start = active_start(stored.effective_from, now)
+    rule = replace(stored, state=RuleState.ACTIVE, effective_from=start, activation=bump(work))
     if rule.effective_until is not None and rule.effective_until <= rule.effective_from:
         raise RuleInvalid("This rule would have ended before it starts; propose it with later dates.")
     partners = partners_of(work, rule.source_unit, rule.target_unit)
@@ -77,12 +78,12 @@ def activate_rule(
         _check_live(load(work), rule, now=now, notice=notice, signed_by=signed_by)
     work.run(
         """
-        UPDATE rate_rule SET state = 'active', activated_by = %s, activated_at = %s, effective_from = %s, signed_by = %s
+        UPDATE rate_rule SET state = 'active', activated_by = %s, activated_at = %s, effective_from = %s,
+            activation = %s, signed_by = %s
         WHERE id = %s""",
-        (actor, now, rule.effective_from, signed_by or None, id),
+        (actor, now, start, rule.activation, signed_by or None, id),
     )
     _end_followed(work, rule)
-    bump(work)
     facts = {"signed_by": signed_by} if signed_by else {}
     audit.record(work, actor=actor, action="rule.activated", subject=id, facts=facts, now=now)
 

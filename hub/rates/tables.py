@@ -32,6 +32,8 @@ RATE_RULE = Table(
     Column("effective_until", _Instant),
     Column("state", Text, nullable=False),
     Column("typical_time", Text, nullable=False),
+    # The catalogue version it came in with, 0 before: of two that start together the later one prices.
+    Column("activation", BigInteger, nullable=False),
     Column("origin", Text, nullable=False),
     Column("proposed_by", Text, nullable=False),
     Column("proposed_at", _Instant, nullable=False),

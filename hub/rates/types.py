@@ -47,7 +47,8 @@ class RateRule:
     """A dated rule from one unit to another. minimum, step, maximum: source units; maximum None for no limit.
 
     selectors: sub-product, tier, channel it is limited to (only those named). Higher priority wins; ties go to the more
-    selective, then to the newer rule.
+    selective, then to the one that starts later, then to the one activated later. activation: the catalogue version it
+    came in with, 0 before it is activated.
     """
 
     id: str
@@ -64,6 +65,7 @@ class RateRule:
     effective_until: datetime | None
     state: RuleState
     typical_time: str = ""
+    activation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def upgrade() -> None:
             proposed_at timestamptz NOT NULL,
             activated_by text,
             activated_at timestamptz,
+            activation bigint,
             signed_by text,
             CONSTRAINT agreement_dates_check CHECK (effective_until IS NULL OR effective_until >= effective_from),
             CONSTRAINT agreement_cap_check CHECK (net_debit_cap >= 0)

@@ -34,6 +34,7 @@ def upgrade() -> None:
             effective_until timestamptz,
             state text NOT NULL,
             typical_time text NOT NULL,
+            activation bigint NOT NULL,
             origin text NOT NULL,
             proposed_by text NOT NULL,
             proposed_at timestamptz NOT NULL,
