@@ -160,7 +160,7 @@ class World:
                     now=now,
                 )
                 record_validation(work, link.id, MemberValidation(Done("seen")), now=now)
-            work.run("DELETE FROM outbox_message")
+            work.run("DELETE FROM outbox_message WHERE kind = 'link.validate'")
         return member
 
     def quote(

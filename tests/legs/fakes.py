@@ -140,7 +140,7 @@ class FakePartner:
 
     def _apply(self, sign: int, instruction: Instruction, answer: Done | None = None) -> Outcome:
         self.effects[instruction.key] = self.effects.get(instruction.key, 0) + 1
-        self.booked.append((sign, instruction.membership, instruction.amount + instruction.bonus))
+        self.booked.append((sign, instruction.membership, instruction.amount))
         done = answer or Done(reference=f"ref-{len(self.booked)}")
         self.answers[instruction.key] = done
         return done
