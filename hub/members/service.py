@@ -157,16 +157,19 @@ def links_of(work: Work, member: str) -> list[Link]:
 
 
 def follow_merges(work: Work, merges: Sequence[Merge]) -> None:
-    """Let active links follow memberships that a partner merged; one already linked to somebody else stays. One statement."""
+    """Let active links follow memberships that a partner merged; one already linked otherwise stays. One statement."""
     ordered = sorted({(merge.partner, merge.old, merge.new) for merge in merges if merge.old != merge.new})
     if not ordered:
         return
     work.run(
-        "WITH merge AS (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS merge (partner, old, new)) "
-        "UPDATE member_link l SET membership = merge.new FROM merge "
-        "WHERE l.partner = merge.partner AND l.membership = merge.old AND l.state = 'active' AND NOT EXISTS ("
-        "SELECT 1 FROM member_link other WHERE other.partner = merge.partner AND other.membership = merge.new "
-        "AND other.state = 'active')",
+        "WITH merge AS (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS merge (partner, old, new)), "
+        # Of two memberships that live on as one, the link that was there first follows.
+        "moved AS (SELECT DISTINCT ON (merge.partner, merge.new) l.id, merge.new FROM merge "
+        "JOIN member_link l ON l.partner = merge.partner AND l.membership = merge.old AND l.state = 'active' "
+        "WHERE NOT EXISTS (SELECT 1 FROM member_link other WHERE other.partner = merge.partner "
+        "AND other.membership = merge.new AND other.state = 'active') "
+        "ORDER BY merge.partner, merge.new, l.created_at, l.id) "
+        "UPDATE member_link l SET membership = moved.new FROM moved WHERE l.id = moved.id",
         tuple(map(list, zip(*ordered, strict=True))),
     )
 

@@ -33,7 +33,7 @@ _LINK_WAIT_MAX = 900
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered:
     """What an attempt brought, and the message it was for."""
 
     delivery: Delivery
@@ -56,13 +56,13 @@ class LegHandler:
         self._conversions = conversions
         self._clock = clock
         self._beginning: Batcher[Delivery, Step | None] = Batcher(database, self.begin, name="legs-begin")
-        self._finishing: Batcher[_Answered, None] = Batcher(database, self.finish, name="legs-finish")
+        self._finishing: Batcher[Answered, None] = Batcher(database, self.finish, name="legs-finish")
 
     def __call__(self, delivery: Delivery) -> None:
         """Begin an attempt if the leg needs one, perform it, and take the answer home."""
         step = self._beginning.submit(delivery)
         if step is not None:
-            self._finishing.submit(_Answered(delivery, self._legs.perform(step)))
+            self._finishing.submit(Answered(delivery, self._legs.perform(step)))
 
     def begin(self, work: Work, deliveries: Sequence[Delivery]) -> list[Step | HubError | None]:
         """Commit attempts for those legs that need one; None where there is nothing to perform."""
@@ -89,7 +89,7 @@ class LegHandler:
         _close(work, over, waits, reason="waits for its turn", now=now)
         return steps
 
-    def finish(self, work: Work, answered: Sequence[_Answered]) -> list[HubError | None]:
+    def finish(self, work: Work, answered: Sequence[Answered]) -> list[HubError | None]:
         """Commit answers, what they do to conversions, and the end or the next turn of their messages."""
         now = self._clock.now()
         ledger.enter(work)

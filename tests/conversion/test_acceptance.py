@@ -154,9 +154,7 @@ def test_a_partner_that_winds_down_takes_nothing_new_and_ends_what_is_open(world
     member = world.member()
     open_one, late = world.convert(member=member), world.request(member)
     with world.database.work() as work:
-        agreements.move_partner(
-            work, "staywell", PartnerState.WINDING_DOWN, actor=OPERATOR, now=world.clock.now()
-        )
+        agreements.move_partner(work, "staywell", PartnerState.WINDING_DOWN, actor=OPERATOR, now=world.clock.now())
 
     assert _refusal(world.accept(late)[0]).__name__ in ("PartnerInactive", "RouteStopped")
     world.run()
@@ -253,7 +251,9 @@ def test_the_cap_holds_under_64_clients_on_one_pair(database: Database, clock: M
 
 
 @pytest.mark.parametrize("same_key", [True, False])
-def test_one_quote_from_many_threads_makes_one_conversion(database: Database, clock: ManualClock, same_key: bool) -> None:
+def test_one_quote_from_many_threads_makes_one_conversion(
+    database: Database, clock: ManualClock, same_key: bool
+) -> None:
     world = World(database, clock)
     request = world.request(world.member())
     requests = [

@@ -178,7 +178,11 @@ def test_lists_are_stable_pages_newest_first(world: World) -> None:
         wanted: dict[str, object] = {"state": None, "partner": None, "member": None, "since": None, "until": None}
         with world.database.read() as work:
             return world.conversions.list(
-                work, client_partner=client, after=after, limit=2, **(wanted | filters)  # type: ignore[arg-type]
+                work,
+                client_partner=client,
+                after=after,
+                limit=2,
+                **(wanted | filters),  # type: ignore[arg-type]
             )
 
     first = page()

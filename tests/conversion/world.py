@@ -140,9 +140,7 @@ class World:
             campaign = rates.propose_campaign(work, draft, actor=OPERATOR, now=now)
         with self.database.work() as work:
             amount = usd(budget)
-            rates.fund_campaign(
-                work, campaign, currency="USD", amount=amount, key=campaign, actor=OPERATOR, now=now
-            )
+            rates.fund_campaign(work, campaign, currency="USD", amount=amount, key=campaign, actor=OPERATOR, now=now)
         with self.database.work() as work:
             rates.activate_campaign(work, campaign, actor=OPERATOR, now=now)
         return campaign
