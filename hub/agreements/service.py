@@ -3,6 +3,7 @@
 Knows where each function lives; holds no logic of its own.
 """
 
+from hub.agreements import tables
 from hub.agreements.agreements import activate_agreement, apply_caps, propose_agreement, take_activation_lock
 from hub.agreements.approvals import approve, require_approvals, require_second_person
 from hub.agreements.partners import (
@@ -31,6 +32,7 @@ __all__ = [
     "roster",
     "start_partner",
     "stop_partner",
+    "tables",
     "take_activation_lock",
     "version_now",
 ]

@@ -81,14 +81,24 @@ def best_campaigns(
 def smallest_amount(rule: RateRule, campaigns: Sequence[Campaign], amount: int, used: Mapping[str, int]) -> int:
     """The smallest amount on minimum and step that yields as many whole target units as `amount` does.
 
-    amount: on minimum and step. Halving the interval is enough because the exact total never falls with the amount.
+    amount: on minimum and step. The exact total never falls with the amount, so looking below in doubling strides and
+    then halving the last one finds it; most often the amount one step below yields less already.
     """
-    wanted = floor_of(running_totals(rule.blocks, campaigns, amount, used)[-1])
-    low, high = first_on_step(rule) // rule.step, amount // rule.step
-    while low < high:
-        middle = (low + high) // 2
-        if floor_of(running_totals(rule.blocks, campaigns, middle * rule.step, used)[-1]) >= wanted:
-            high = middle
+
+    def yields(steps: int) -> int:
+        return floor_of(running_totals(rule.blocks, campaigns, steps * rule.step, used)[-1])
+
+    first, enough = first_on_step(rule) // rule.step, amount // rule.step
+    wanted = yields(enough)
+    stride = 1
+    while enough - stride >= first and yields(enough - stride) >= wanted:
+        enough -= stride
+        stride *= 2
+    short = max(first - 1, enough - stride)
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        if yields(middle) >= wanted:
+            enough = middle
         else:
-            low = middle + 1
-    return low * rule.step
+            short = middle
+    return enough * rule.step

@@ -44,7 +44,8 @@ class Quoter:
     def __init__(self, secrets: Sequence[bytes], seconds: int) -> None:
         assert secrets, "a hub without a secret cannot sign quotes"
         assert all(len(secret) >= _SECRET_BYTES_MIN for secret in secrets), "a secret has at least 16 bytes"
-        self._secrets = tuple(secrets)
+        # The label keeps a secret that is also used elsewhere from signing quotes there.
+        self._keys = tuple(hmac.digest(secret, b"coalition-hub quote", hashlib.sha256) for secret in secrets)
         self._life = timedelta(seconds=seconds)
 
     def quote(
@@ -89,9 +90,9 @@ class Quoter:
 
     def seal(self, quote: Quote) -> str:
         """The quote as a token: version, payload, HMAC-SHA256. The explanation is left out: it was shown before."""
-        payload = _base64(json.dumps(_fields(quote), ensure_ascii=False, separators=(",", ":")).encode())
+        payload = _base64(json.dumps(_fields(quote), separators=(",", ":")).encode())
         body = f"{_VERSION}.{payload}"
-        return f"{body}.{_base64(_signature(self._secrets[0], body))}"
+        return f"{body}.{_base64(_signature(self._keys[0], body))}"
 
     def open(self, token: str) -> Quote:
         """The quote of a token that this hub sealed, with an empty explanation. Raises: QuoteInvalid."""
@@ -100,7 +101,7 @@ class Quoter:
         if len(token) > _TOKEN_CHARS_MAX or version != _VERSION or not token.isascii():
             raise QuoteInvalid("This is not a quote of this hub.", pointer="/quote")
         # The encoded texts are compared, not the decoded bytes: base 64 has several spellings of the same bytes.
-        if not any(hmac.compare_digest(_base64(_signature(secret, body)), signature) for secret in self._secrets):
+        if not any(hmac.compare_digest(_base64(_signature(key, body)), signature) for key in self._keys):
             raise QuoteInvalid("This quote was not made by this hub, or was changed.", pointer="/quote")
         return _quote(json.loads(_unbase64(payload)))
 
@@ -143,9 +144,7 @@ def _credit_version(terms: Terms | None, unit: str, priced: Price) -> str:
     return terms.version
 
 
-def _signature(secret: bytes, body: str) -> bytes:
-    # The label keeps a secret that is also used elsewhere from signing quotes there.
-    key = hmac.digest(secret, b"coalition-hub quote", hashlib.sha256)
+def _signature(key: bytes, body: str) -> bytes:
     return hmac.digest(key, body.encode(), hashlib.sha256)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from hub.agreements import service as agreements
 from hub.agreements.types import Terms
+from hub.rates import tables
 from hub.rates.bonus_imports import import_campaigns
 from hub.rates.campaigns import (
     activate_campaign,
@@ -57,6 +58,7 @@ __all__ = [
     "stop_campaign",
     "stop_route",
     "stop_rule",
+    "tables",
     "withdraw_campaign",
     "withdraw_rule",
 ]

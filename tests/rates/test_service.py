@@ -1,5 +1,6 @@
 """Rules and campaigns between live partners: second persons, approvals, notice, guard, losses, budgets and stops."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -273,6 +274,30 @@ def test_activation_looks_at_every_announced_instant(database: Database) -> None
         with pytest.raises(ArbitrageFound):
             _activated(work, back)
         _activated(work, replace(back, effective_until=NOW + 40 * DAY))
+
+
+def test_two_activations_at_once_cannot_gain_together(database: Database) -> None:
+    with database.work() as work:
+        _live(work, "a", "b")
+        there = _approved(work, _rule(1, 2))
+        back = _approved(work, _rule(1, 1, source="b", target="a"))
+    outcomes: list[str] = []
+
+    def activate(id: str) -> None:
+        try:
+            with database.work() as work:
+                service.activate_rule(work, id, actor="ben", now=NOW)
+            outcomes.append("active")
+        except ArbitrageFound:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=activate, args=(id,)) for id in (there, back)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["active", "refused"]
 
 
 def test_a_campaign_that_makes_a_round_trip_gain_is_refused(database: Database) -> None:
