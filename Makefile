@@ -42,7 +42,7 @@ check: setup-dev ## Lint, format, types, import rules
 	$(BIN)/lint-imports
 
 bench: setup-dev ## Measure the figures of docs/bench.md and write a table
-	$(BIN)/hub bench
+	$(BIN)/hub bench --write docs/bench.md
 
 format: setup-dev ## Format the code
 	$(BIN)/ruff check --fix-only .

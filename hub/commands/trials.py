@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -15,6 +16,8 @@ from hub.commands.running import Running, running_hub
 from hub.commands.supervisor import free_port
 from hub.config import read_settings
 from hub.kernel.log import start_logging
+from hub.trials.bench import MEASUREMENTS
+from hub.trials.bench.figures import Figure, as_markdown, machine
 from hub.trials.cast import Progress as ProgressCall
 from hub.trials.demonstration import Demonstration, Summary
 from hub.trials.stage import set_stage
@@ -22,6 +25,11 @@ from hub.trials.stage import set_stage
 # Faults of each kind in a thousand calls: with some 3,000 calls that move points, about 45 of each are seen.
 _FAULTS_PER_MILLE = 15
 _CONVERSIONS = 1_200
+
+_INTRODUCTION = (
+    "Written by `make bench`. Each figure is taken beside a baseline in the same run on the same machine; the ratio is "
+    "what counts, the absolute figures are for orientation."
+)
 
 
 @click.command("demo")
@@ -104,4 +112,26 @@ def _print(summary: Summary, running: Running) -> None:
     console.print(f"\nTry it: curl {running.url}/readyz", soft_wrap=True)
 
 
-COMMANDS = (demo,)
+@click.command("bench")
+@click.option("--only", "only", multiple=True, metavar="NAME", help="Measure only these; may be given several times.")
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write the table to this file too.")
+@json_option
+def bench(only: tuple[str, ...], write: Path | None, as_json: bool) -> None:
+    """Measure the figures, each beside a baseline taken in the same run."""
+    start_logging("ERROR")
+    unknown = set(only) - {name for names, _ in MEASUREMENTS for name in names}
+    if unknown:
+        raise click.BadParameter(f"no such figure: {', '.join(sorted(unknown))}", param_hint="--only")
+    figures: list[Figure] = []
+    for names, measure in MEASUREMENTS:
+        if not only or set(only) & set(names):
+            figures += measure(lambda what: click.echo(f"… {what}", err=True))
+    shown = [one for one in figures if not only or one.name in only]
+    table = as_markdown(shown)
+    if write:
+        facts = "\n".join(f"- {name}: {value}" for name, value in machine().items())
+        write.write_text(f"# Figures\n\n{_INTRODUCTION}\n\n{table}\n## Machine\n\n{facts}\n", encoding="utf-8")
+    show([one.view() for one in shown], as_json=as_json, plain=lambda: click.echo(table))
+
+
+COMMANDS = (demo, bench)

@@ -27,8 +27,9 @@ _LOGGING = {
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")},
 }
 
-# Seconds that requests being worked on get to end when the server stops.
-_STOPPING_SECONDS = 20
+# Seconds that requests being worked on get to end when the server stops. Idle keep-alive connections are waited for
+# too, so more would only delay every stop; a request that is cut off has either committed or left nothing behind.
+_STOPPING_SECONDS = 5
 
 
 def serve(settings: Settings, target: str) -> None:
@@ -53,7 +54,7 @@ def serve(settings: Settings, target: str) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=_STOPPING_SECONDS,
         log_enabled=True,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
     )
     _log.info("serving", extra={"host": settings.api_host, "port": settings.api_port})

@@ -57,6 +57,12 @@ class ApiClient:
                 self._renew_at = time.monotonic() + int(document["expires_in"]) - _RENEW_SECONDS
             return self._token
 
+    def close(self) -> None:
+        """Close the calling thread's connection; other threads' go with their threads."""
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is not None:
+            session.close()
+
     def _call(
         self, method: str, path: str, document: Mapping[str, object] | None, headers: Mapping[str, str]
     ) -> dict[str, object]:

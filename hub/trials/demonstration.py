@@ -134,6 +134,8 @@ class Demonstration:
         self._reverse_some()
         self._wait_until_ended()
         self._reckon()
+        for client in self._clients.values():
+            client.close()
         self._summary.seconds = round(time.monotonic() - start)
         return self._summary
 

@@ -22,7 +22,7 @@ from hub.rates import service as rates
 from hub.rates.types import Block, CampaignDraft, RuleDraft
 from hub.storage import Work
 from hub.wiring import Hub, sandbox_credentials
-from partners.sandbox.face import Face, PlainFace
+from partners.sandbox.bench import face_of
 from partners.sandbox.faults import FaultPlan
 from partners.sandbox.server import RunningSimulator, SimulatedPartner, serve
 
@@ -216,17 +216,12 @@ def serve_sandbox(hub: Hub, *, port: int | None, seed: int, per_mille: int) -> I
     with hub.database.read() as work:
         partners = [partner for partner in roster(work).partners.values() if not partner.live]
     plan = FaultPlan.even(seed, per_mille) if per_mille else FaultPlan(seed)
-    played = [SimulatedPartner(partner.code, credentials, face=_face(hub, partner.profile)) for partner in partners]
+    played = [
+        SimulatedPartner(partner.code, credentials, face=face_of(hub.registry, partner.profile)) for partner in partners
+    ]
     chosen = port if port is not None else int(hub.settings.sandbox_url.rsplit(":", 1)[1].split("/", 1)[0])
     with serve("127.0.0.1", chosen, played, plan) as running:
         yield running
-
-
-def _face(hub: Hub, profile_code: str) -> Face:
-    profile = hub.registry.profile(profile_code)
-    if not profile.simulator:
-        return PlainFace()
-    return hub.registry.load(profile_code, profile.simulator, Face)()  # type: ignore[type-abstract]
 
 
 def call_sandbox(url: str, method: str, document: object = None) -> dict[str, object]:

@@ -1,0 +1,16 @@
+"""Measurements: each figure beside a baseline taken in the same run on the same machine.
+
+Knows how to measure and what the goals are. A figure without its method is no figure, so each carries it.
+"""
+
+from collections.abc import Callable
+
+from hub.trials.bench.accepting import measure_accepting
+from hub.trials.bench.figures import Figure
+from hub.trials.bench.posting import measure_posting
+
+# Names of the figures that a measurement gives, and the measurement; in the order of the table.
+MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[Callable[[str], None]], list[Figure]]], ...] = (
+    (("accept_http", "accept_http_batch"), measure_accepting),
+    (("ledger_post",), measure_posting),
+)
