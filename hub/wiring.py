@@ -15,13 +15,16 @@ from pathlib import Path
 
 from flask import Flask
 
+from hub import outbox
 from hub.access import keys as access_keys
+from hub.access import service as access
 from hub.access.guard import Guard
 from hub.access.vault import Vault, vault_of
 from hub.agreements.types import Partner
 from hub.config import Settings, read_settings
 from hub.conversion.service import Conversions
 from hub.gateway.app import create_app
+from hub.gateway.idempotency import forget_old_answers
 from hub.gateway.services import Services
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.log import start_logging
@@ -49,6 +52,12 @@ _BREAKER_FAILURES = 20
 _BREAKER_REST_SECONDS = 5
 
 _SWEEP_ROWS_MAX = 1_000
+_SWEEP_SECONDS = 5
+
+# Finished messages stay for a week, so that somebody who looks into an incident still finds them.
+_MESSAGES_KEPT_DAYS = 7
+_FORGET_SECONDS = 60
+_FORGET_ROWS_MAX = 20_000
 
 
 class PartnerDirectory:
@@ -202,7 +211,16 @@ class Hub:
 
     def scheduler(self) -> Scheduler:
         """What has to be done from time to time."""
-        return Scheduler(self.database, [Task("conversions", 5, self.sweep)], self.clock)
+        tasks = [Task("conversions", _SWEEP_SECONDS, self.sweep), Task("forget", _FORGET_SECONDS, self.forget)]
+        return Scheduler(self.database, tasks, self.clock)
+
+    def forget(self, now: datetime) -> None:
+        """Remove what nobody needs any more: finished messages, expired answers and tokens; a bounded part at a time."""
+        with self.database.work() as work:
+            outbox.prune(work, before=now - timedelta(days=_MESSAGES_KEPT_DAYS), rows_max=_FORGET_ROWS_MAX)
+        with self.database.work() as work:
+            forget_old_answers(work, now=now)
+            access.forget_expired(work, now=now)
 
     def sweep(self, now: datetime) -> None:
         """Repair and raise alarms over open conversions."""

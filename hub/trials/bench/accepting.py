@@ -30,9 +30,9 @@ _SOURCE, _TARGET, _AMOUNT = "amex_mr", "singapore", 1_000
 
 _METHOD = (
     f"Granian with HUB_API_PROCESSES × HUB_API_THREADS, {CONNECTIONS} keep-alive connections from one client process "
-    f"on the same machine, {_SECONDS:.0f} s after {_WARM_SECONDS:.0f} s of warming up; embedded PostgreSQL with durable "
-    "commits; every request on the same pair of partners, with its own signed quote and Idempotency-Key, OAuth token "
-    "check, links, hold, outbox, commit; no worker running."
+    f"on the same machine, {_SECONDS:.0f} s after {_WARM_SECONDS:.0f} s of warming up; embedded PostgreSQL with "
+    "durable commits; every request on the same pair of partners, with its own signed quote and Idempotency-Key, "
+    "OAuth token check, links, hold, outbox, commit; no worker running."
 )
 
 
