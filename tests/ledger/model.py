@@ -39,24 +39,22 @@ class Model:
         return self._once(key, ("hold", sides), decide)
 
     def hold_all(self, asked: list[tuple[str, Sides]]) -> str:
-        kept = {key: self.answers.get(key) for key, _ in asked}
         for key, sides in asked:
-            known = self.answers.get(key)
-            if known and (known[0] != ("hold", sides) or known[1] != "held"):
-                return "key_reused" if known[0] != ("hold", sides) else known[1]
-        made = [(key, sides, self.hold(key, sides)) for key, sides in asked]
-        refused = next(((key, word) for key, _, word in made if not word.startswith("held")), None)
-        if refused is None:
-            return "held" if any(kept[key] is None for key, _ in asked) else "held again"
-        stop = [word for _, _, word in made].index(refused[1])
-        for place, (key, sides, word) in enumerate(made):
-            if word == "held":
-                for debit, _, amount in sides:
-                    self.held[debit] -= amount
-                del self.holds[key], self.answers[key]
-            elif place > stop and kept[key] is None:
-                self.answers.pop(key, None)
-        return refused[1]
+            content, answer = self.answers.get(key, (("hold", sides), "held"))
+            if content != ("hold", sides) or answer != "held":
+                return "key_reused" if content != ("hold", sides) else answer
+        made: list[tuple[str, Sides]] = []
+        for key, sides in asked:
+            answer = self.hold(key, sides)
+            if answer == "held":
+                made.append((key, sides))
+            elif answer != "held again":
+                for undone, given_up in made:
+                    for debit, _, amount in given_up:
+                        self.held[debit] -= amount
+                    del self.holds[undone], self.answers[undone]
+                return answer
+        return "held" if made else "held again"
 
     def post_hold(self, key: str, amounts: list[int] | None) -> str:
         if key not in self.holds:
