@@ -56,7 +56,7 @@ class Candidate:
 
 
 def conversion_id(key: str, at: datetime) -> str:
-    """The id of the conversion with this key. Made from the key, so that a repeat asks the ledger for the same content."""
+    """The id of the conversion with this key; made from the key, so that a repeat asks the ledger for the same."""
     return new_id("cnv", at, int.from_bytes(hashlib.sha256(key.encode()).digest()[:10], "big"))
 
 

@@ -27,7 +27,7 @@ _LATE_AFTER_MIN = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long conversions of a route take: half of them p50 at most, 95 of 100 p95 at most. samples: how many told so."""
+    """How long conversions of a route take: half of them at most p50, 95 of 100 at most p95; by so many samples."""
 
     p50: timedelta
     p95: timedelta

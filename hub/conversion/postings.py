@@ -1,11 +1,11 @@
 """What a conversion posts, hold by hold and step by step: pure, over its row.
 
-D (`:d`) is held when it is accepted and posts when the points left the member. B (`:b`), the bonus out of its budgets, is
-held beside it and posts with P (`:p`), which posts when the points arrived. A give-back (`:r`) reverses D in full. A
-give-back that the partner refused (`:o`) moves what D took, points and their worth, to `owed`: the partner keeps both the
-points and its debit, so the hub holds the money for the member. A bonus that is a credit of its own posts by itself (`:q`),
-with B, or is owed (`:w`) out of the budget. A reversal's P names the original's P as what it undoes; its D does not, because
-a D may still be given back.
+D (`:d`) is held when it is accepted and posts when the points left the member. B (`:b`), the bonus out of its
+budgets, is held beside it and posts with P (`:p`), which posts when the points arrived. A give-back (`:r`) reverses D
+in full. A give-back that the partner refused (`:o`) moves what D took, points and their worth, to `owed`: the partner
+keeps both the points and its debit, so the hub holds the money for the member. A bonus that is a credit of its own
+posts by itself (`:q`), with B, or is owed (`:w`) out of the budget. A reversal's P names the original's P as what it
+undoes; its D does not, because a D may still be given back.
 """
 
 from datetime import datetime
@@ -126,7 +126,7 @@ def bonus_credit_posting(record: Record, at: datetime) -> Posting:
 
 
 def bonus_owed_posting(record: Record, at: datetime) -> Posting:
-    """The target refused the bonus, and B is void: the points are owed, and its budgets' money is kept for the member."""
+    """The target refused the bonus, and B is void: the points are owed, their worth is kept for the member."""
     transfers = [Transfer(chart.liquidity(record.target_unit), chart.owed(record.target_unit), record.bonus)]
     transfers += [
         Transfer(chart.budget(campaign), chart.owed(record.target_currency), value)

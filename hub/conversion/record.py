@@ -17,12 +17,13 @@ from hub.conversion.types import Conversion
 class Record:
     """One row; field names are column names, in the order of the table.
 
-    *_amount, base, bonus, fee: smallest units of the source, target and fee unit. *_value, in `bonuses` too: ledger units of
-    the source's or target's clearing currency. debit_value: what the source partner pays; credit_value: what the target
-    partner gets for the base; bonus_value: what budgets pay for the bonus. bonuses: JSON `[[campaign, target units, value]]`.
-    A reversal (`reverses` not empty) reads the same with the partners' places changed: its source is the original's
-    target; debit_value and bonus_value come back from that one, credit_value goes back to the original's source.
-    *_hosted: the hub itself keeps the balances of that programme. reversed_amount: target units that reversals took back.
+    *_amount, base, bonus, fee: smallest units of the source, target and fee unit. *_value, in `bonuses` too: ledger
+    units of the source's or target's clearing currency. debit_value: what the source partner pays; credit_value: what
+    the target partner gets for the base; bonus_value: what budgets pay for the bonus. bonuses: JSON `[[campaign,
+    target units, value]]`. A reversal (`reverses` not empty) reads the same with the partners' places changed: its
+    source is the original's target; debit_value and bonus_value come back from that one, credit_value goes back to
+    the original's source. *_hosted: the hub itself keeps the balances of that programme. reversed_amount: target
+    units that reversals took back.
     """
 
     id: str

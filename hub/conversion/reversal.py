@@ -1,7 +1,8 @@
 """Converting back all or part of a posted conversion: what a part takes back and restores. Pure.
 
-Everything is taken at the original's own amounts and values. A part is floor(total × cumulative share) less what earlier
-parts took, so that whole and parts add up exactly, whatever was asked for in between and given up again. The fee stays.
+Everything is taken at the original's own amounts and values. A part is floor(total × cumulative share) less what
+earlier parts took, so that whole and parts add up exactly, whatever was asked for in between and given up again. The
+fee stays.
 """
 
 import json

@@ -37,7 +37,8 @@ from hub.storage import Work
 
 CANCELLED = "cancelled"
 
-# A conversion untouched for this long is looked at by the sweep; nothing that goes well takes so long between two steps.
+# A conversion untouched for this long is looked at by the sweep; nothing that goes well takes so long between two
+# steps.
 _STUCK_AFTER = timedelta(minutes=15)
 
 
@@ -165,7 +166,7 @@ class Conversions:
         since: datetime | None,
         until: datetime | None,
     ) -> builtins.list[Conversion]:
-        """Conversions that this partner's client may see, newest first; after: (created_at, id) of the last one seen."""
+        """Conversions that this partner's client may see, newest first; after: (created_at, id) of the last seen."""
         records = store.page(
             work,
             client_partner=client_partner,

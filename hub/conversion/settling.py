@@ -65,8 +65,8 @@ Act = PostHold | VoidHold | Post | Undo
 class Turn:
     """One step of one conversion.
 
-    what, partner, detail: its line in the timeline. undone: target units of the original that a reversal, now voided, no
-    longer takes back. ended: whether it was the last step.
+    what, partner, detail: its line in the timeline. undone: target units of the original that a reversal, now voided,
+    no longer takes back. ended: whether it was the last step.
     """
 
     record: Record

@@ -96,8 +96,8 @@ def write(work: Work, records: Sequence[Record]) -> None:
         "posted_at = new.posted_at, version = new.version "
         "FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], "
         "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::int[]) "
-        "AS new (id, state, reason, ball, source_membership, target_membership, reversed_amount, debit_leg, credit_leg, "
-        "giveback_leg, bonus_leg, updated_at, posted_at, version) WHERE c.id = new.id",
+        "AS new (id, state, reason, ball, source_membership, target_membership, reversed_amount, debit_leg, "
+        "credit_leg, giveback_leg, bonus_leg, updated_at, posted_at, version) WHERE c.id = new.id",
         tuple(map(list, zip(*map(_changeable, records), strict=True))),
     )
 

@@ -11,9 +11,9 @@ from hub.conversion.states import ConversionState
 class Acceptance:
     """A request to carry out a quote.
 
-    key: who asked and their Idempotency-Key, already scoped and hashed by the door (64 hex characters); ledger keys derive
-    from it. quote: the signed token. member: hub member. client_partner: whose client asks; empty for the hub's own people.
-    trace: W3C traceparent, or empty.
+    key: who asked and their Idempotency-Key, already scoped and hashed by the door (64 hex characters); ledger keys
+    derive from it. quote: the signed token. member: hub member. client_partner: whose client asks; empty for the
+    hub's own people. trace: W3C traceparent, or empty.
     """
 
     key: str
@@ -25,7 +25,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class ReversalRequest:
-    """A request to convert back all or part of a posted conversion. amount: target units to give back; None for the rest."""
+    """A request to convert back all or part of a posted conversion. amount: target units; None for the rest."""
 
     key: str
     conversion: str

@@ -12,8 +12,8 @@ from hub.legs.states import AttemptKind, LegRole, LegState
 from hub.legs.types import Leg, LegProfile
 from partners.base import Unknown, Verb
 
-# Seconds an attempt may take before it counts as `Unknown`. Longer than the outbox's lease (60 s), so that a message that
-# is published again meets a running attempt and waits for it.
+# Seconds an attempt may take before it counts as `Unknown`. Longer than the outbox's lease (60 s), so that a message
+# that is published again meets a running attempt and waits for it.
 ATTEMPT_LEASE_SECONDS = 90
 
 # Inquiries in a row that brought no answer at all before the same key is called again, and after the key's life has
@@ -86,8 +86,8 @@ def key_is_alive(leg: Leg, profile: LegProfile, now: datetime) -> bool:
 def retry_at(leg: Leg, profile: LegProfile, unknown: Unknown, now: datetime) -> datetime:
     """When to go on after `unknown`, which is already counted in `leg.unknowns`.
 
-    Backs off to the route's ceiling, obeys a partner's `Retry-After`, and does not sleep past the end of the inquiry lag
-    when the last inquiry found nothing.
+    Backs off to the route's ceiling, obeys a partner's `Retry-After`, and does not sleep past the end of the inquiry
+    lag when the last inquiry found nothing.
     """
     at = now + timedelta(seconds=wait_seconds(leg.unknowns, profile))
     if unknown.not_found and now < found_by(leg, profile) < at:
@@ -111,8 +111,8 @@ def wait_seconds(unknowns: int, profile: LegProfile) -> int:
 def verb_of(role: LegRole, *, undoes: bool, profile: LegProfile) -> Verb | None:
     """How a partner carries out a leg of this role; None when it has no way to.
 
-    undoes: whether the leg names an original. A give-back goes the profile's way: its own `reverse`, or a credit. A debit
-    or credit that undoes an earlier leg falls back to `reverse` where the plain verb does not exist.
+    undoes: whether the leg names an original. A give-back goes the profile's way: its own `reverse`, or a credit. A
+    debit or credit that undoes an earlier leg falls back to `reverse` where the plain verb does not exist.
     """
     if role is LegRole.GIVEBACK:
         wanted = {"native": Verb.REVERSE, "by_credit": Verb.CREDIT}.get(profile.reverse)

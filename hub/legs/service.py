@@ -1,8 +1,8 @@
 """Open legs, begin and finish their attempts, and take proof from elsewhere; always many at once.
 
-Fencing: an attempt is committed (`begin`) before the partner is called (`perform`, outside any transaction), and its answer
-counts (`finish`) only while that attempt is the leg's newest and unanswered one. An attempt whose lease ended is `Unknown`.
-Order of locks: legs before the rows of whoever owns them.
+Fencing: an attempt is committed (`begin`) before the partner is called (`perform`, outside any transaction), and its
+answer counts (`finish`) only while that attempt is the leg's newest and unanswered one. An attempt whose lease ended
+is `Unknown`. Order of locks: legs before the rows of whoever owns them.
 """
 
 import time
@@ -35,8 +35,8 @@ from partners.base import Done, Instruction, Outcome, PartnerAdapter, Reason, Re
 QUEUE = "legs"
 LEG_DUE = "leg.due"
 
-# How long a leg may be due without anybody touching it before its message is written again: well past the outbox's lease
-# and its back-off after faults, so that this repairs only what was really lost.
+# How long a leg may be due without anybody touching it before its message is written again: well past the outbox's
+# lease and its back-off after faults, so that this repairs only what was really lost.
 _OVERDUE = timedelta(minutes=15)
 
 _COLUMNS = (
@@ -133,8 +133,8 @@ class Legs:
     def begin(self, work: Work, leg_ids: Sequence[str], *, now: datetime) -> list[Step | Pause | Over | LegResult]:
         """What each leg needs: an attempt, which commits with this transaction and may then be performed, or a pause.
 
-        A `LegResult` says that the leg just went to a person; its owner has to be told. One answer per id, in order; an id
-        that stands twice in the batch gets its attempt once.
+        A `LegResult` says that the leg just went to a person; its owner has to be told. One answer per id, in order;
+        an id that stands twice in the batch gets its attempt once.
         """
         legs = lock_legs(work, leg_ids)
         before = dict(legs)
@@ -207,8 +207,8 @@ class Legs:
     def prove(self, work: Work, leg_id: str, outcome: Done | Refused, evidence: str, *, now: datetime) -> LegResult:
         """Take proof that came another way (a webhook, a reconciliation list).
 
-        It ends a leg that is open or with a person. Proof that contradicts how the leg ended, or that a leg was done which
-        was never sent, opens a case and changes nothing. Raises: LegMissing.
+        It ends a leg that is open or with a person. Proof that contradicts how the leg ended, or that a leg was done
+        which was never sent, opens a case and changes nothing. Raises: LegMissing.
         """
         leg = _locked(work, leg_id)
         unsent = leg.state is LegState.OPEN and leg.attempt == 0

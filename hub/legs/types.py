@@ -12,9 +12,9 @@ from partners.base import Instruction, Outcome, PartnerAdapter, Verb
 class LegProfile:
     """What a partner's profile says about calling it.
 
-    keys: whether it understands idempotency keys. key_life_seconds: how long it remembers one. inquiry_lag_seconds: how
-    long a booked leg may still be "not found". reverse: `native`, `by_credit` or `none`. bonus_apart: a bonus is a credit
-    of its own. retry_*: the n-th wait is first × factor^(n-1) seconds, never above the ceiling.
+    keys: whether it understands idempotency keys. key_life_seconds: how long it remembers one. inquiry_lag_seconds:
+    how long a booked leg may still be "not found". reverse: `native`, `by_credit` or `none`. bonus_apart: a bonus is
+    a credit of its own. retry_*: the n-th wait is first × factor^(n-1) seconds, never above the ceiling.
     """
 
     key_life_seconds: int
@@ -181,7 +181,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """Something that a person has to look at. subject: id of the leg or conversion. facts: nothing personal, no secrets."""
+    """Something that a person has to look at. subject: a leg or conversion. facts: nothing personal, no secrets."""
 
     id: str
     subject: str

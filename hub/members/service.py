@@ -102,8 +102,8 @@ def record_validation(work: Work, link_id: str, validation: MemberValidation, *,
     if not isinstance(outcome, Done):
         return link
     number = outcome.membership or link.membership
-    # Two links may have waited for the same membership; the first one that is proven has it. Two at the very same moment
-    # meet in the unique index, and the batch of the later one is repeated.
+    # Two links may have waited for the same membership; the first one that is proven has it. Two at the very same
+    # moment meet in the unique index, and the batch of the later one is repeated.
     taken = work.fetch(
         "SELECT 1 FROM member_link WHERE state = 'active' AND partner = %s AND (membership = %s OR member = %s)",
         (link.partner, number, link.member),

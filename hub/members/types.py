@@ -10,8 +10,9 @@ from hub.members.states import LinkState
 class NewLink:
     """A tie to be recorded and proven.
 
-    membership: the member's number at the partner. number_pattern: what such a number looks like there, from the partner's
-    profile. recorded_by: who asks. debit_by: partners whose clients may debit this membership, as the member consented.
+    membership: the member's number at the partner. number_pattern: what such a number looks like there, from the
+    partner's profile. recorded_by: who asks. debit_by: partners whose clients may debit this membership, as the
+    member consented.
     """
 
     member: str
@@ -24,7 +25,7 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A tie as it stands. proof: the validation that proved it; proven_at: when; reason: why it was refused or closed."""
+    """A tie as it stands. proof: the validation that proved it, and when. reason: why it was refused or closed."""
 
     id: str
     member: str

@@ -1,6 +1,5 @@
 """Whatever two partners do, every conversion ends in exactly one honest way, and the books agree with theirs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -23,10 +22,10 @@ SCRIPT = st.lists(EVENTS, max_size=8)
 
 
 @pytest.fixture
-def world(database: Database, clock: ManualClock) -> Iterator[World]:
+def world(database: Database, clock: ManualClock) -> World:
     world = World(database, clock)
     world.add_campaign("aerojet", "staywell", percent=20, budget="100000")
-    yield world
+    return world
 
 
 def _let_end(world: World) -> None:

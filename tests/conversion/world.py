@@ -64,7 +64,7 @@ class World:
         self.database = database
         self.clock = clock
         self.partners = {code: FakePartner() for code in PARTNERS}
-        self.directory = FakeDirectory(self.partners, {code: PROFILE for code in PARTNERS} | (profiles or {}))
+        self.directory = FakeDirectory(self.partners, dict.fromkeys(PARTNERS, PROFILE) | (profiles or {}))
         for code, profile in self.directory.profiles.items():
             self.partners[code].keys = profile.keys
         self.quoter = Quoter([b"a secret of sixteen bytes"], seconds=600)

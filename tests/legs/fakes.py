@@ -47,9 +47,9 @@ class FakePartner:
     """A partner with books. script: what happens to the next calls, in order; `ok` when it is empty.
 
     `ok`: applied and answered. `lost`: neither. `deaf`: applied, but the answer is lost. `pending`: applied later, by
-    `settle_pending`. `crash`: applied, and the caller dies. `odd`: not applied, an unfamiliar word. `silent`: an inquiry
-    gets no answer. `absent`: an inquiry finds nothing, whatever there is. A `Reason`: refused. A `Done`: applied, answered so.
-    applied: by key, what was done, how often. booked: (sign, membership, amount) in order.
+    `settle_pending`. `crash`: applied, and the caller dies. `odd`: not applied, an unfamiliar word. `silent`: an
+    inquiry gets no answer. `absent`: an inquiry finds nothing, whatever there is. A `Reason`: refused. A `Done`:
+    applied, answered so. applied: by key, what was done, how often. booked: (sign, membership, amount) in order.
     """
 
     keys: bool = True

@@ -205,7 +205,5 @@ def test_a_key_that_the_partner_knows_for_something_else_goes_to_a_person() -> N
         (LegRole.DEBIT, True, profile(verbs=frozenset({Verb.CREDIT, Verb.REVERSE})), Verb.REVERSE),
     ],
 )
-def test_how_a_partner_carries_out_a_leg(
-    role: LegRole, undoes: bool, rules: LegProfile, expected: Verb | None
-) -> None:
+def test_how_a_partner_carries_out_a_leg(role: LegRole, undoes: bool, rules: LegProfile, expected: Verb | None) -> None:
     assert verb_of(role, undoes=undoes, profile=rules) is expected
