@@ -215,7 +215,7 @@ class Hub:
         return Scheduler(self.database, tasks, self.clock)
 
     def forget(self, now: datetime) -> None:
-        """Remove what nobody needs any more: finished messages, expired answers and tokens; a bounded part at a time."""
+        """Remove what nobody needs any more: finished messages, expired answers and tokens; in bounded parts."""
         with self.database.work() as work:
             outbox.prune(work, before=now - timedelta(days=_MESSAGES_KEPT_DAYS), rows_max=_FORGET_ROWS_MAX)
         with self.database.work() as work:

@@ -8,7 +8,7 @@ from hub import ledger
 from hub.audit import service as audit
 from hub.commands.output import CHECK_FAILED, json_option, show
 from hub.config import read_settings
-from hub.wiring import opened_database
+from hub.wiring import opened_hub
 
 _SHOWN_MAX = 50
 
@@ -17,7 +17,7 @@ _SHOWN_MAX = 50
 @json_option
 def verify(as_json: bool) -> None:
     """Re-derive everything from the ledger's rows and report every difference; exit 3 if there is one."""
-    with opened_database(read_settings()) as database, database.read() as work:
+    with opened_hub(read_settings()) as hub, hub.database.read() as work:
         differences = ledger.verify(work)
         broken_audit = audit.verify(work)
     ok = not differences and not broken_audit

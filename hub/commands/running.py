@@ -39,6 +39,7 @@ def running_hub(settings: Settings, *, sandbox: bool) -> Iterator[Running]:
         "HUB_SANDBOX_URL": settings.sandbox_url,
         "HUB_DATA_DIR": str(settings.data_dir),
         "HUB_BROKER_URL": settings.broker_url,
+        "HUB_BROKER_PREFIX": settings.broker_prefix,
         "HUB_LOG_LEVEL": "ERROR" if sandbox else settings.log_level,
     }
     local = f"http://127.0.0.1:{settings.api_port}" if settings.api_host == "0.0.0.0" else settings.public_url  # noqa: S104 - compared, not bound

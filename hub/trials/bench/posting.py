@@ -27,8 +27,8 @@ _METHOD = (
     f"Batches of {BATCH_POSTINGS:,} postings of two transfers (4 entries) between the same two accounts, one "
     f"connection, embedded PostgreSQL with durable commits, median of {_ROUNDS} rounds. The ledger does all it always "
     "does: keys, balances, turnover, content hashes, seal, triggers. Bare COPY writes the same rows of postings and "
-    "entries from prepared text into tables of the same shape and indexes, and updates the two balances, in one transaction; rounds "
-    "alternate."
+    "entries from prepared text into tables of the same shape and indexes, and updates the two balances, in one "
+    "transaction; rounds alternate."
 )
 
 
