@@ -174,6 +174,9 @@ def _locked(work: Work, code: str) -> tuple[PartnerState, bool, datetime]:
 def _check_partner(partner: NewPartner) -> None:
     if not _PARTNER_CODE.fullmatch(partner.code) or partner.code == "hub":
         raise PartnerInvalid("A partner's code is small letters, digits and underscores, and not `hub`.")
+    texts = (partner.name, partner.kind, partner.profile, partner.base_url, partner.token_url)
+    if not all(text.isprintable() for text in texts):
+        raise PartnerInvalid("A partner's particulars have no control characters.")
     if not 0 < len(partner.name) <= _NAME_CHARS_MAX or not partner.kind or not partner.profile:
         raise PartnerInvalid("A partner has a name of at most 200 characters, a kind and a profile.")
     for url in (partner.base_url, partner.token_url):
@@ -190,6 +193,8 @@ def _check_unit(unit: Unit) -> None:
         raise UnitInvalid("A unit's code is its partner's code, a dot, and small letters, digits or underscores.")
     if not 0 <= unit.scale <= _UNIT_SCALE_MAX:
         raise UnitInvalid(f"A unit's scale is 0 to {_UNIT_SCALE_MAX}.", unit=unit.code)
+    if not 0 < len(unit.name) <= _NAME_CHARS_MAX or not unit.name.isprintable():
+        raise UnitInvalid(f"A unit has a name of at most {_NAME_CHARS_MAX} printable characters.", unit=unit.code)
     if unit.kind not in ("points", "money"):
         raise UnitInvalid("A unit's kind is points or money.", unit=unit.code)
     if (unit.kind == "money") != is_currency(unit.currency) or (unit.kind == "points" and unit.currency):

@@ -211,13 +211,13 @@ def _add_rules(work: Work, routes: list[RouteRow], *, actor: str, now: datetime)
             ended.append(old.id)
     if not fresh:
         return 0, 0
-    activation = bump(work)
     work.run(
         """
         UPDATE rate_rule SET effective_until = greatest(effective_from, %s)
         WHERE id = ANY(%s) AND (effective_until IS NULL OR effective_until > %s)""",
         (now, ended, now),
     )
+    activation = bump(work)
     columns = (*RULE_STORED, "activated_by", "activated_at")
     rows = [rule_row(replace(rule, activation=activation)) for rule in fresh]
     work.copy_in("rate_rule", columns, [(*row, "import", actor, now, actor, now) for row in rows])

@@ -63,6 +63,7 @@ def activate_rule(
     LossUnsigned.
     """
     take_activation_lock(work)
+    _lock_route(work, get_rule(work, id))
     stored, proposed_by = _locked(work, id)
     if stored.state is RuleState.ACTIVE:
         return
@@ -216,6 +217,14 @@ def _end_followed(work: Work, new: RateRule) -> None:
     ids = [old.id for old in map(rule_of, rows) if _is_followed(old, new)]
     if ids:
         work.run("UPDATE rate_rule SET effective_until = %s WHERE id = ANY(%s)", (new.effective_from, ids))
+
+
+def _lock_route(work: Work, rule: RateRule) -> None:
+    """Lock the rules that may end with this activation before the catalogue version, in the order a stop locks them."""
+    work.run(
+        "SELECT id FROM rate_rule WHERE source_unit = %s AND target_unit = %s ORDER BY id FOR UPDATE",
+        (rule.source_unit, rule.target_unit),
+    )
 
 
 def _locked(work: Work, id: str) -> tuple[RateRule, str]:

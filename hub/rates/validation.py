@@ -34,8 +34,10 @@ def check_rule(rule: RateRule) -> None:
     reason = _selector_fault(rule.selectors)
     if reason:
         raise RuleInvalid(reason)
-    if abs(rule.priority) > _PRIORITY_MAX or len(rule.typical_time) > _TEXT_CHARS_MAX:
-        raise RuleInvalid("The priority or the typical time is out of bounds.")
+    if abs(rule.priority) > _PRIORITY_MAX:
+        raise RuleInvalid(f"A priority is at most {_PRIORITY_MAX} either way.")
+    if len(rule.typical_time) > _TEXT_CHARS_MAX or not rule.typical_time.isprintable():
+        raise RuleInvalid(f"A typical time is at most {_TEXT_CHARS_MAX} characters without control characters.")
     if rule.effective_until is not None and rule.effective_until <= rule.effective_from:
         raise RuleInvalid("A rule ends after it starts.")
     if rule.source_unit == rule.target_unit:
@@ -44,8 +46,8 @@ def check_rule(rule: RateRule) -> None:
 
 def check_campaign(draft: CampaignDraft) -> None:
     """Raises: CampaignInvalid, saying which part cannot stand."""
-    if not 0 < len(draft.name) <= _TEXT_CHARS_MAX:
-        raise CampaignInvalid("A campaign has a name of at most 200 characters.")
+    if not 0 < len(draft.name) <= _TEXT_CHARS_MAX or not draft.name.isprintable():
+        raise CampaignInvalid(f"A campaign has a name of at most {_TEXT_CHARS_MAX} printable characters.")
     if not 0 <= draft.percent <= _PERCENT_MAX or draft.percent.denominator > AMOUNT_WIRE_MAX:
         raise CampaignInvalid(f"A bonus is 0 to {_PERCENT_MAX} percent of the base.")
     if not 0 <= draft.flat <= AMOUNT_WIRE_MAX or not (draft.percent or draft.flat):
@@ -89,6 +91,6 @@ def _check_fee(fee: Fee) -> None:
 def _selector_fault(selectors: dict[str, str]) -> str:
     if set(selectors) - SELECTORS:
         return f"A selector is one of {', '.join(sorted(SELECTORS))}."
-    if any(not 0 < len(value) <= _SELECTOR_CHARS_MAX for value in selectors.values()):
-        return f"A selector's value has 1 to {_SELECTOR_CHARS_MAX} characters."
+    if any(not 0 < len(value) <= _SELECTOR_CHARS_MAX or not value.isprintable() for value in selectors.values()):
+        return f"A selector's value has 1 to {_SELECTOR_CHARS_MAX} printable characters."
     return ""

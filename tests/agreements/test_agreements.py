@@ -167,7 +167,7 @@ def test_all_agreements_of_a_currency_share_one_ledger_scale(database: Database)
 @pytest.mark.parametrize(
     "wrong",
     [
-        draft("aerojet", currency="XXX"),
+        draft("aerojet", currency="ZZZ"),
         draft("aerojet", scale=1),
         draft("aerojet", scale=13),
         draft("aerojet", percent="0"),
