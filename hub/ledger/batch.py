@@ -185,9 +185,11 @@ def posting_line(
     seal: int,
 ) -> str:
     """The row of a posting. effective, recorded, reverses: as fields of COPY."""
+    referred = NULL if reference is None else escape(reference)
+    noted = json_field(metadata) if metadata else "{}"
     return (
-        f"{identity}\t{escape(key)}\t{bytes_field(content)}\t{escape_common(kind)}\t{period}\t{effective}\t{recorded}"
-        f"\t{reverses}\t{optional(reference)}\t{json_field(metadata)}\t{seal}\n"
+        f"{identity}\t{escape(key)}\t\\\\x{content.hex()}\t{escape_common(kind)}\t{period}\t{effective}\t{recorded}"
+        f"\t{reverses}\t{referred}\t{noted}\t{seal}\n"
     )
 
 

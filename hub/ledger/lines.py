@@ -109,12 +109,18 @@ def content_hash(
     transfers: Iterable[Transfer],
 ) -> bytes:
     """SHA-256 of what a request asks for; verb: `post` or `hold`. Two requests have one content if it is equal."""
+    referred = NULL if reference is None else escape(reference)
+    noted = json_field(metadata) if metadata else "{}"
     undone = f"{escape(reverses.key)}\t{reverses.share}" if reverses else NULL
-    text = f"{verb}\t{escape(key)}\t{escape_common(kind)}\t{optional(reference)}\t{json_field(metadata)}\t{undone}"
+    text = f"{verb}\t{escape(key)}\t{escape_common(kind)}\t{referred}\t{noted}\t{undone}"
     for one in transfers:
-        label = NULL if one.label is None else escape_common(one.label)
-        text += f"\n{escape_common(one.debit)}\t{escape_common(one.credit)}\t{one.amount}\t{label}"
+        text += f"\n{_sides_text(one.debit, one.credit, one.label)}\t{one.amount}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+@lru_cache(maxsize=16_384)
+def _sides_text(debit: str, credit: str, label: str | None) -> str:
+    return f"{escape(debit)}\t{escape(credit)}\t{optional(label)}"
 
 
 def reversal_hash(key: str, of: str, share: Fraction, reference: str | None) -> bytes:
