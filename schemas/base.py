@@ -86,11 +86,12 @@ class Text(fields.String):
             metadata=shape,
         )
 
-    def _deserialize(self, value: object, attr: str | None, data: Mapping[str, object] | None, **kwargs: object) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if self._form is not None and not self._form.fullmatch(text):
+    def _deserialize(self, value: object, *_: object, **__: object) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Not a valid string.")
+        if self._form is not None and not self._form.fullmatch(value):
             raise ValidationError(f"This needs the form {self.pattern}.")
-        return text
+        return value
 
 
 class Time(fields.Field[datetime]):

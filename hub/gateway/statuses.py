@@ -79,6 +79,7 @@ STATUS: dict[str, int] = {
     "risk_denied": 403,
     "conversion_missing": 404,
     "leg_missing": 404,
+    "campaign_cap_reached": 409,
     "campaign_exhausted": 409,
     "cannot_cancel": 409,
     "leg_not_by_hand": 409,

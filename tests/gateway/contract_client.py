@@ -169,9 +169,13 @@ class World:
         with self.database.read() as work:
             return int(work.fetch(f"SELECT count(*) FROM {table}")[0][0])  # type: ignore[arg-type]
 
+    def restarted_services(self, **changed: Any) -> Services:
+        """The services of another process over the same database."""
+        return replace(services_of(self.database, self.services.clock), **changed)
+
     def restarted(self, **changed: Any) -> "World":
         """The same database behind another process's application."""
-        services = replace(services_of(self.database, self.services.clock), **changed)
+        services = self.restarted_services(**changed)
         return World(self.database, create_app(services), services, self.member, self.tokens)
 
 

@@ -1,0 +1,160 @@
+"""Units, partners, rate rules, members and links over HTTP: who sees them and who may write."""
+
+from typing import Any
+
+from tests.gateway.contract_client import World
+
+RULE: dict[str, Any] = {
+    "source_unit": "aerojet.mile",
+    "target_unit": "bystander.point",
+    "blocks": [{"above": 0, "give": 3, "get": 1}, {"above": 30_000, "give": 6, "get": 2}],
+    "minimum": 3,
+    "step": 3,
+    "maximum": 900_000,
+    "fee": {"kind": "points", "flat": 10, "per_point": "1/100", "cap": 500},
+    "selectors": {"tier": "gold"},
+    "priority": 5,
+    "effective_from": "2026-04-01T00:00:00Z",
+    "effective_until": "2027-04-01T00:00:00+02:00",
+    "typical_time": "2 days",
+}
+
+
+def test_units_and_partners_are_listed_by_code_in_pages(world: World) -> None:
+    for path, codes in (
+        ("/v1/units", ["aerojet.mile", "bystander.point", "staywell.point"]),
+        ("/v1/partners", ["aerojet", "bystander", "staywell"]),
+    ):
+        first = world.get(f"{path}?limit=2").json
+        second = world.get(f"{path}?limit=2&cursor={first['next_cursor']}").json
+        assert [one["code"] for one in first["data"] + second["data"]] == codes
+        assert second["next_cursor"] is None
+    assert [one["code"] for one in world.get("/v1/units?partner=staywell").json["data"]] == ["staywell.point"]
+    assert world.get("/v1/partners/staywell").json["state"] == "test"
+    assert world.get("/v1/partners/nobody").json["code"] == "partner_missing"
+
+
+def test_test_clients_and_live_clients_do_not_meet(world: World) -> None:
+    world.tokens["live"] = world.token("", ("units:read", "partners:read", "rates:read", "quotes:read"), live=True)
+
+    for path in ("/v1/units", "/v1/partners", "/v1/rate-rules"):
+        assert world.get(path, who="live").json["data"] == []
+    assert world.get("/v1/partners/aerojet", who="live").status_code == 404
+    body = {"source_unit": "aerojet.mile", "target_unit": "staywell.point", "amount": 100}
+    assert world.post("/v1/quotes", body, who="live").json["code"] == "test_live_mixed"
+
+
+def test_operators_propose_activate_and_withdraw_rules(world: World) -> None:
+    proposed = world.post("/v1/rate-rules", RULE, who="hub", key="p")
+    id = proposed.json["id"]
+    hidden = world.get(f"/v1/rate-rules/{id}")
+
+    active = world.post(f"/v1/rate-rules/{id}/activate", {}, who="hub", key="a")
+    seen = world.get(f"/v1/rate-rules/{id}")
+    withdrawn = world.post(f"/v1/rate-rules/{id}/withdraw", {"reason": "typed wrongly"}, who="hub", key="w")
+
+    assert (proposed.status_code, proposed.json["state"]) == (201, "proposed")
+    assert proposed.json["fee"] == {"kind": "points", "currency": None, "flat": 10, "per_point": "1/100", "cap": 500}
+    assert proposed.json["effective_until"] == "2027-03-31T22:00:00.000000Z"
+    assert (hidden.status_code, hidden.json["code"]) == (404, "rule_missing")
+    assert (active.status_code, active.json["state"]) == (200, "active")
+    assert seen.json["id"] == id
+    assert withdrawn.json["state"] == "withdrawn"
+
+
+def test_rules_are_proposed_once_per_key(world: World) -> None:
+    first = world.post("/v1/rate-rules", RULE, who="hub", key="p")
+
+    again = world.post("/v1/rate-rules", RULE, who="hub", key="p")
+    other = world.post("/v1/rate-rules", {**RULE, "priority": 6}, who="hub", key="p")
+
+    assert again.get_data() == first.get_data()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert other.json["code"] == "idempotency_key_reused"
+
+
+def test_a_refused_effect_leaves_nothing_but_its_answer(world: World) -> None:
+    before = world.count("rate_rule")
+
+    refused = world.post("/v1/rate-rules", {**RULE, "target_unit": "nobody.point"}, who="hub", key="p")
+    unruly = world.post("/v1/rate-rules", {**RULE, "step": 10**15, "minimum": 1}, who="hub", key="q")
+
+    assert (refused.status_code, refused.json["code"]) == (422, "unit_missing")
+    assert unruly.status_code in (201, 422)
+    assert world.count("rate_rule") == before + (unruly.status_code == 201)
+
+
+def test_rules_are_listed_with_filters_and_pages(world: World) -> None:
+    world.post("/v1/rate-rules", RULE, who="hub", key="p")
+
+    page = world.get("/v1/rate-rules?limit=1", who="hub").json
+    seen = list(page["data"])
+    while page["next_cursor"]:
+        page = world.get(f"/v1/rate-rules?limit=1&cursor={page['next_cursor']}", who="hub").json
+        seen += page["data"]
+
+    assert len(seen) == 3
+    assert len(world.get("/v1/rate-rules").json["data"]) == 2
+    assert len(world.get("/v1/rate-rules?state=proposed", who="hub").json["data"]) == 1
+    assert len(world.get("/v1/rate-rules?target_unit=staywell.point").json["data"]) == 1
+    assert world.get("/v1/rate-rules?state=odd").status_code == 400
+
+
+def test_partners_clients_write_no_rates(world: World) -> None:
+    # The scope cannot even be given to a partner's client; the door does not rely on that.
+    with world.database.work() as work:
+        work.run("UPDATE access_clients SET scopes = '{rates:write}' WHERE partner = 'aerojet'")
+        row = work.fetch("SELECT id FROM access_clients WHERE partner = 'aerojet'")[0][0]
+    from hub.access.service import get_client
+
+    with world.database.read() as work:
+        client = get_client(work, row, now=world.services.clock.now())
+    world.tokens["sly"] = world.services.guard.issue(client, ["rates:write"])
+
+    response = world.post("/v1/rate-rules", RULE, who="sly", key="p")
+
+    assert (response.status_code, response.json["code"]) == (403, "scope_missing")
+
+
+def test_members_and_links_are_recorded_once_and_proven_later(world: World) -> None:
+    made = world.post("/v1/members", {"reference": "customer-2"}, key="m")
+    again = world.post("/v1/members", {"reference": "customer-2"}, key="other")
+    body = {"member": made.json["id"], "partner": "staywell", "membership": "SW2002"}
+
+    link = world.post("/v1/links", body, key="l")
+    replayed = world.post("/v1/links", body, key="l")
+
+    assert (made.status_code, again.json["id"]) == (201, made.json["id"])
+    assert (link.status_code, link.json["state"]) == (202, "pending")
+    assert link.headers["Location"] == f"https://hub.example/v1/links/{link.json['id']}"
+    assert replayed.get_data() == link.get_data()
+    assert world.get(f"/v1/links/{link.json['id']}").json["membership"] == "SW2002"
+    assert world.get(f"/v1/links/{link.json['id']}", who="staywell").status_code == 200
+    assert world.get(f"/v1/links/{link.json['id']}", who="hub").status_code == 200
+    assert world.get(f"/v1/links/{link.json['id']}", who="bystander").json["code"] == "link_missing"
+
+
+def test_links_that_cannot_be_are_refused_by_name(world: World) -> None:
+    good = {"member": world.member, "partner": "bystander", "membership": "BY1001"}
+
+    for number, (changed, who, status, code) in enumerate(
+        (
+            ({"partner": "nobody"}, "aerojet", 404, "partner_missing"),
+            ({"member": "mbr_" + "0" * 26}, "aerojet", 404, "member_missing"),
+            ({"membership": "wrong"}, "aerojet", 422, "membership_malformed"),
+            ({}, "staywell", 404, "member_missing"),
+            ({"debit_by": ["aerojet"]}, "aerojet", 403, "consent_foreign"),
+            ({"partner": "staywell", "membership": "SW9999"}, "aerojet", 409, "member_linked"),
+            ({"partner": "staywell", "membership": "SW9999"}, "hub", 409, "member_linked"),
+        )
+    ):
+        response = world.post("/v1/links", {**good, **changed}, who=who, key=f"k{number}")
+        assert (response.status_code, response.json["code"]) == (status, code), (changed, who)
+
+
+def test_a_partner_records_who_else_may_debit_its_own_memberships(world: World) -> None:
+    own = {"member": world.member, "partner": "bystander", "membership": "BY1001", "debit_by": ["aerojet", "aerojet"]}
+
+    response = world.post("/v1/links", own, who="hub", key="l")
+
+    assert (response.status_code, response.json["debit_by"]) == (202, ["aerojet"])
