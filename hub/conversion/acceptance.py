@@ -36,7 +36,7 @@ _KEPT_PROMISES = _TAKES_PART | {PartnerState.WINDING_DOWN}
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Both ends of a conversion as the agreements have them."""
+    """Both ends of a conversion: terms of the versions that price it, net debit caps of those in force now."""
 
     source: Partner
     target: Partner
@@ -44,6 +44,8 @@ class Sides:
     target_unit: Unit
     source_terms: Terms
     target_terms: Terms
+    source_cap: int
+    target_cap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,25 @@ def earlier(
     return None
 
 
-def sides_of(roster: Roster, quote: Quote) -> Sides:
+def sides_of(roster: Roster, quote: Quote, now: datetime) -> Sides:
     """Both ends of a quote, as its agreement versions say. Raises: UnitMissing, PartnerMissing, AgreementMissing."""
     return sides(
         roster,
         units=(quote.source_unit, quote.target_unit),
         partners=(quote.source_partner, quote.target_partner),
         terms=(quote.source_terms, quote.target_terms),
+        now=now,
     )
 
 
-def sides(roster: Roster, *, units: tuple[str, str], partners: tuple[str, str], terms: tuple[str, str]) -> Sides:
+def sides(
+    roster: Roster,
+    *,
+    units: tuple[str, str],
+    partners: tuple[str, str],
+    terms: tuple[str, str],
+    now: datetime,
+) -> Sides:
     """Both ends by code, source first. Raises: UnitMissing, PartnerMissing, AgreementMissing."""
     for unit in units:
         if unit not in roster.units:
@@ -98,13 +108,17 @@ def sides(roster: Roster, *, units: tuple[str, str], partners: tuple[str, str], 
             raise PartnerMissing(f"There is no partner {partner}.", partner=partner)
         if version not in roster.terms_by_version:
             raise AgreementMissing(f"There is no agreement with {partner} for this conversion.", partner=partner)
+    priced = (roster.terms_by_version[terms[0]], roster.terms_by_version[terms[1]])
+    caps = [(roster.terms(one.partner, now) or one).net_debit_cap for one in priced]
     return Sides(
         source=roster.partners[partners[0]],
         target=roster.partners[partners[1]],
         source_unit=roster.units[units[0]],
         target_unit=roster.units[units[1]],
-        source_terms=roster.terms_by_version[terms[0]],
-        target_terms=roster.terms_by_version[terms[1]],
+        source_terms=priced[0],
+        target_terms=priced[1],
+        source_cap=caps[0],
+        target_cap=caps[1],
     )
 
 
@@ -153,63 +167,39 @@ def candidate(
     target_link = require_link(links, request.member, quote.target_partner)
     require_taking_part(sides, live=quote.live, winding_down=False)
     require_debit_allowed(request.client_partner, quote.source_partner, source_link)
+    record = _record(request, quote, sides, (source_link.membership, target_link.membership), now)
+    return Candidate(record, sides.source_cap, sides.target_cap)
+
+
+def _record(request: Acceptance, quote: Quote, sides: Sides, memberships: tuple[str, str], now: datetime) -> Record:
+    """The row of a conversion as it is accepted, with everything it will ever move."""
+    price = quote.price
     debit_price = _price(sides.source_terms, sides.source_terms.debit_price, quote.source_unit)
     credit_price = _price(sides.target_terms, sides.target_terms.credit_price, quote.target_unit)
-    price = quote.price
     bonuses = [[campaign, amount, ledger_amount(amount * credit_price)] for campaign, amount in price.bonuses]
-    ledger_amount(price.source_amount + (price.fee if price.fee_unit == quote.source_unit else 0))
     record = Record(
-        id=conversion_id(request.key, quote.created_at),
-        key=request.key,
-        quote=quote.id,
-        state=ConversionState.HELD.value,
-        member=request.member,
-        client_partner=request.client_partner,
-        source_partner=quote.source_partner,
-        target_partner=quote.target_partner,
-        source_unit=quote.source_unit,
-        target_unit=quote.target_unit,
-        source_scale=sides.source_unit.scale,
-        target_scale=sides.target_unit.scale,
-        source_hosted=sides.source_unit.hosted,
-        target_hosted=sides.target_unit.hosted,
-        source_membership=source_link.membership,
-        target_membership=target_link.membership,
-        source_amount=price.source_amount,
-        base=price.base,
-        bonus=price.bonus,
-        fee=price.fee,
-        fee_unit=price.fee_unit,
-        rate_numerator=price.rate.numerator,
-        rate_denominator=price.rate.denominator,
-        remainder_numerator=price.remainder.numerator,
-        remainder_denominator=price.remainder.denominator,
-        rule=price.rule,
-        source_terms=quote.source_terms,
-        target_terms=quote.target_terms,
-        source_currency=sides.source_terms.currency,
-        target_currency=sides.target_terms.currency,
+        id=conversion_id(request.key, quote.created_at), key=request.key, quote=quote.id,
+        state=ConversionState.HELD.value, ball=quote.source_partner, live=quote.live, trace=request.trace,
+        member=request.member, client_partner=request.client_partner,
+        source_partner=quote.source_partner, target_partner=quote.target_partner,
+        source_unit=quote.source_unit, target_unit=quote.target_unit,
+        source_scale=sides.source_unit.scale, target_scale=sides.target_unit.scale,
+        source_hosted=sides.source_unit.hosted, target_hosted=sides.target_unit.hosted,
+        source_membership=memberships[0], target_membership=memberships[1],
+        source_amount=price.source_amount, base=price.base, bonus=price.bonus,
+        fee=price.fee, fee_unit=price.fee_unit, rule=price.rule,
+        rate_numerator=price.rate.numerator, rate_denominator=price.rate.denominator,
+        remainder_numerator=price.remainder.numerator, remainder_denominator=price.remainder.denominator,
+        source_terms=quote.source_terms, target_terms=quote.target_terms,
+        source_currency=sides.source_terms.currency, target_currency=sides.target_terms.currency,
         debit_value=ledger_amount(price.source_amount * debit_price),
         fee_value=_fee_value(quote, sides.source_terms, debit_price),
         credit_value=ledger_amount(price.base * credit_price),
-        bonus_value=ledger_amount(price.bonus * credit_price),
-        bonuses=json.dumps(bonuses),
-        reason="",
-        reverses="",
-        reversed_amount=0,
-        ball=quote.source_partner,
-        live=quote.live,
-        trace=request.trace,
-        debit_leg="",
-        credit_leg="",
-        giveback_leg="",
-        bonus_leg="",
-        created_at=now,
-        updated_at=now,
-        posted_at=None,
-        version=1,
-    )
-    return Candidate(record, sides.source_terms.net_debit_cap, sides.target_terms.net_debit_cap)
+        bonus_value=ledger_amount(price.bonus * credit_price), bonuses=json.dumps(bonuses),
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    ledger_amount(record.debit_amount)
+    return record
 
 
 def risk_question(record: Record) -> RiskQuestion:

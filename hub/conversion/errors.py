@@ -45,6 +45,12 @@ class CampaignExhausted(HubError):
     code = "campaign_exhausted"
 
 
+class CampaignCapReached(HubError):
+    """The member would get more bonus points of this campaign than one member may; ask for a new quote."""
+
+    code = "campaign_cap_reached"
+
+
 class InsufficientPoints(HubError):
     """The membership has too few points."""
 

@@ -61,20 +61,20 @@ class Record:
     credit_value: int
     bonus_value: int
     bonuses: str
-    reason: str
-    reverses: str
-    reversed_amount: int
     ball: str
     live: bool
     trace: str
-    debit_leg: str
-    credit_leg: str
-    giveback_leg: str
-    bonus_leg: str
     created_at: datetime
     updated_at: datetime
-    posted_at: datetime | None
-    version: int
+    reason: str = ""
+    reverses: str = ""
+    reversed_amount: int = 0
+    debit_leg: str = ""
+    credit_leg: str = ""
+    giveback_leg: str = ""
+    bonus_leg: str = ""
+    posted_at: datetime | None = None
+    version: int = 1
 
     @property
     def target_amount(self) -> int:
@@ -90,6 +90,10 @@ class Record:
     def debit_amount(self) -> int:
         """All that leaves the member at the source."""
         return self.source_amount + self.fee_points
+
+    def bonus_points(self) -> list[tuple[str, int]]:
+        """(campaign, target units) of each bonus."""
+        return [(campaign, points) for campaign, points, _ in json.loads(self.bonuses)]
 
     def bonus_values(self) -> list[tuple[str, int]]:
         """(campaign, value) of each bonus that is worth something."""

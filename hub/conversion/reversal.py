@@ -103,6 +103,7 @@ def candidate(
         units=(original.target_unit, original.source_unit),
         partners=(original.target_partner, original.source_partner),
         terms=(original.target_terms, original.source_terms),
+        now=now,
     )
     _require_reversible(original)
     if not (ends.source_terms.reversals and ends.target_terms.reversals):
@@ -119,7 +120,7 @@ def candidate(
     if part.restored < 1:
         raise ReversalTooSmall("This part is worth less than one smallest unit of the source.", pointer="/amount")
     record = _record(request, original, part, now)
-    return Candidate(record, ends.source_terms.net_debit_cap, ends.target_terms.net_debit_cap)
+    return Candidate(record, ends.source_cap, ends.target_cap)
 
 
 def _require_reversible(original: Record) -> None:
@@ -131,54 +132,22 @@ def _require_reversible(original: Record) -> None:
 
 def _record(request: ReversalRequest, original: Record, part: Part, now: datetime) -> Record:
     return Record(
-        id=conversion_id(request.key, original.posted_at or original.created_at),
-        key=request.key,
-        quote="",
-        state=ConversionState.HELD.value,
-        member=original.member,
-        client_partner=request.client_partner,
-        source_partner=original.target_partner,
-        target_partner=original.source_partner,
-        source_unit=original.target_unit,
-        target_unit=original.source_unit,
-        source_scale=original.target_scale,
-        target_scale=original.source_scale,
-        source_hosted=original.target_hosted,
-        target_hosted=original.source_hosted,
-        source_membership=original.target_membership,
-        target_membership=original.source_membership,
-        source_amount=part.amount,
-        base=part.restored,
-        bonus=0,
-        fee=0,
-        fee_unit=original.target_unit,
+        id=conversion_id(request.key, original.posted_at or original.created_at), key=request.key, quote="",
+        state=ConversionState.HELD.value, ball=original.target_partner, live=original.live, trace=request.trace,
+        member=original.member, client_partner=request.client_partner, reverses=original.id,
+        source_partner=original.target_partner, target_partner=original.source_partner,
+        source_unit=original.target_unit, target_unit=original.source_unit,
+        source_scale=original.target_scale, target_scale=original.source_scale,
+        source_hosted=original.target_hosted, target_hosted=original.source_hosted,
+        source_membership=original.target_membership, target_membership=original.source_membership,
+        source_amount=part.amount, base=part.restored, bonus=0, fee=0, fee_unit=original.target_unit,
         # At the original rate, read the other way round.
-        rate_numerator=original.source_amount,
-        rate_denominator=original.target_amount,
-        remainder_numerator=part.remainder.numerator,
-        remainder_denominator=part.remainder.denominator,
-        rule=original.rule,
-        source_terms=original.target_terms,
-        target_terms=original.source_terms,
-        source_currency=original.target_currency,
-        target_currency=original.source_currency,
-        debit_value=part.credit_value,
-        fee_value=0,
-        credit_value=part.debit_value,
+        rate_numerator=original.source_amount, rate_denominator=original.target_amount, rule=original.rule,
+        remainder_numerator=part.remainder.numerator, remainder_denominator=part.remainder.denominator,
+        source_terms=original.target_terms, target_terms=original.source_terms,
+        source_currency=original.target_currency, target_currency=original.source_currency,
+        debit_value=part.credit_value, fee_value=0, credit_value=part.debit_value,
         bonus_value=sum(value for _, value in part.bonus_values),
         bonuses=json.dumps([[campaign, 0, value] for campaign, value in part.bonus_values]),
-        reason="",
-        reverses=original.id,
-        reversed_amount=0,
-        ball=original.target_partner,
-        live=original.live,
-        trace=request.trace,
-        debit_leg="",
-        credit_leg="",
-        giveback_leg="",
-        bonus_leg="",
-        created_at=now,
-        updated_at=now,
-        posted_at=None,
-        version=1,
-    )
+        created_at=now, updated_at=now,
+    )  # fmt: skip

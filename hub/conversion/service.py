@@ -28,7 +28,7 @@ from hub.legs.cases import NewCase, open_cases
 from hub.legs.progress import result as leg_result
 from hub.legs.service import announce_overdue, cancel_unsent
 from hub.legs.states import LegState
-from hub.legs.store import lock_legs
+from hub.legs.store import read_ended
 from hub.legs.types import LegResult
 from hub.members.service import follow_merges
 from hub.rates.catalogue import CatalogueCache
@@ -76,6 +76,7 @@ class Conversions:
         ledger.enter(work)
         catalogue = self._catalogues.get(work)
         judged = accepting.judge(work, catalogue, self._quoter, requests, now=now)
+        judged = accepting.keep_member_caps(work, catalogue, judged)
         judged = accepting.ask_risk(work, self._risk, judged, now=now)
         return _shown(accepting.hold_and_write(work, self._accounts, requests, judged, now=now))
 
@@ -149,6 +150,10 @@ class Conversions:
         review.keep_verdict(work, id, Verdict.DENY, actor=actor, now=now)
         return self.get(work, id, client_partner="")
 
+    def bonus_used(self, work: Work, member: str) -> dict[str, int]:
+        """Bonus points this member has had or is about to get, by campaign; what a quote has to be priced with."""
+        return {campaign: points for (_, campaign), points in store.bonuses_used(work, [member]).items()}
+
     def get(self, work: Work, id: str, *, client_partner: str) -> Conversion:
         """One conversion. Raises: ConversionMissing, also for one of other partners."""
         return reading.seen(work, id, client_partner).conversion()
@@ -197,14 +202,13 @@ class Conversions:
         ledger.enter(work)
         announced = announce_overdue(work, now=now, limit=limit)
         stuck = ageing.stuck_legs(work, before=now - _STUCK_AFTER, limit=limit)
-        missed = [leg_result(leg, current=False) for leg in lock_legs(work, stuck).values()]
-        ended = [result for result in missed if result.state in (LegState.DONE, LegState.REFUSED)]
-        self.settle_legs(work, ended, now=now)
+        missed = [leg_result(leg, current=False) for leg in read_ended(work, stuck)]
+        self.settle_legs(work, missed, now=now)
         waiting = ageing.open_conversions(work, limit=limit)
         late = ageing.late(waiting, ageing.paces(work, {one.route for one in waiting}), now)
         balls = {one.id: one.ball for one in waiting}
         open_cases(work, [NewCase(one, "late", balls[one], {"ball": balls[one]}) for one in late], now=now)
-        return SweepReport(len(announced), len(ended), tuple(late), ageing.count_by_state(work))
+        return SweepReport(len(announced), len(missed), tuple(late), ageing.count_by_state(work))
 
 
 def _shown(answers: Sequence[Record | HubError]) -> list[Conversion | HubError]:

@@ -4,7 +4,7 @@ Knows the state machine of the two legs. Does not know rows, locks or how the le
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.conversion.legwork import bonus_leg, credit_leg, giveback_leg
 from hub.conversion.postings import (
@@ -20,11 +20,15 @@ from hub.conversion.postings import (
 )
 from hub.conversion.record import Record
 from hub.conversion.states import MOVES, ConversionState
+from hub.kernel.clock import rfc3339
 from hub.ledger import Posting, Reversal
 from hub.legs.cases import NewCase
 from hub.legs.states import LegRole, LegState
 from hub.legs.types import LegResult, NewLeg
 from hub.members.types import Merge
+
+# Days within which what is owed to a member has to be paid to somebody who may have it: a month, as for objections.
+OWED_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +193,7 @@ def _given_back(record: Record, now: datetime) -> Turn:
 
 
 def _giveback_refused(record: Record, result: LegResult, now: datetime) -> Turn:
-    facts = {"partner": record.source_partner, "reason": result.reason, "unit": record.source_unit}
-    facts["amount"] = str(record.debit_amount)
+    facts = _owed_facts(record, record.source_unit, record.debit_amount, result.reason, now)
     return Turn(
         record=_moved(record, ConversionState.OWED, ball="person", reason=result.reason, now=now),
         what="owed",
@@ -208,8 +211,7 @@ def _bonus_arrived(record: Record, now: datetime) -> Turn:
 
 
 def _bonus_refused(record: Record, result: LegResult, now: datetime) -> Turn:
-    facts = {"partner": record.target_partner, "reason": result.reason, "unit": record.target_unit}
-    facts["amount"] = str(record.bonus)
+    facts = _owed_facts(record, record.target_unit, record.bonus, result.reason, now)
     return Turn(
         record=_touched(record, ball="person", now=now),
         what="bonus_owed",
@@ -219,6 +221,12 @@ def _bonus_refused(record: Record, result: LegResult, now: datetime) -> Turn:
         cases=(NewCase(record.id, "owed", record.target_partner, facts),),
         ended=True,
     )
+
+
+def _owed_facts(record: Record, unit: str, amount: int, reason: str, now: datetime) -> dict[str, str]:
+    """To whom what is owed, why, and until when somebody has to find who may have it."""
+    deadline = rfc3339(now + timedelta(days=OWED_DAYS))
+    return {"owner": record.member, "unit": unit, "amount": str(amount), "reason": reason, "deadline": deadline}
 
 
 def _to_person(record: Record, result: LegResult, now: datetime) -> Turn | None:

@@ -11,11 +11,11 @@ from hub.storage import Work
 
 _ALL = """
     id, key, quote, state, member, client_partner, source_partner, target_partner, source_unit, target_unit,
-    source_scale, target_scale, source_hosted, target_hosted, source_membership, target_membership, source_amount,
-    base, bonus, fee, fee_unit, rate_numerator, rate_denominator, remainder_numerator, remainder_denominator, rule,
-    source_terms, target_terms, source_currency, target_currency, debit_value, fee_value, credit_value, bonus_value,
-    bonuses, reason, reverses, reversed_amount, ball, live, trace, debit_leg, credit_leg, giveback_leg, bonus_leg,
-    created_at, updated_at, posted_at, version"""
+    source_scale, target_scale, source_hosted, target_hosted, source_membership, target_membership,
+    source_amount, base, bonus, fee, fee_unit, rate_numerator, rate_denominator, remainder_numerator,
+    remainder_denominator, rule, source_terms, target_terms, source_currency, target_currency, debit_value,
+    fee_value, credit_value, bonus_value, bonuses, ball, live, trace, created_at, updated_at, reason, reverses,
+    reversed_amount, debit_leg, credit_leg, giveback_leg, bonus_leg, posted_at, version"""
 
 assert tuple(name.strip() for name in _ALL.split(",")) == COLUMNS, "a row is read in the order of its columns"
 
@@ -126,6 +126,17 @@ def reversals_of(work: Work, ids: Collection[str]) -> list[Record]:
         (sorted(set(ids)),),
     )
     return list(map(_record, rows))
+
+
+def bonuses_used(work: Work, members: Collection[str]) -> dict[tuple[str, str], int]:
+    """Bonus points by (member, campaign), of every conversion that was not voided. One statement."""
+    rows = work.fetch(
+        "SELECT c.member, one ->> 0, sum((one ->> 1)::numeric) FROM conversion c, "
+        "jsonb_array_elements(c.bonuses::jsonb) AS one WHERE c.member = ANY(%s::text[]) AND c.bonus > 0 "
+        "AND c.state <> 'voided' GROUP BY 1, 2",
+        (sorted(set(members)),),
+    )
+    return {(member, campaign): int(points) for member, campaign, points in rows}
 
 
 def page(

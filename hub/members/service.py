@@ -1,7 +1,7 @@
 """Record members and links, and what partners say about the memberships; many at once where conversions ask."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,11 @@ def partner_of(work: Work, member: str) -> str:
     if not rows:
         raise MemberMissing("There is no such member.", pointer="/member")
     return str(rows[0][0])
+
+
+def lock_members(work: Work, members: Collection[str]) -> None:
+    """Lock these members, sorted, so that what is counted per member is counted by one at a time. One statement."""
+    work.run("SELECT 1 FROM member WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE", (sorted(set(members)),))
 
 
 def open_link(work: Work, link: NewLink, *, now: datetime) -> Link:

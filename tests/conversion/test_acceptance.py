@@ -13,6 +13,7 @@ from hub.agreements import service as agreements
 from hub.agreements.refusals import AgreementMissing
 from hub.agreements.types import Direction, PartnerState
 from hub.conversion.errors import (
+    CampaignCapReached,
     CampaignExhausted,
     DebitNotAllowed,
     FeeCurrencyMismatch,
@@ -32,7 +33,15 @@ from hub.members.errors import LinkMissing, LinkNotActive
 from hub.members.service import close_link, links
 from hub.rates import service as rates
 from hub.rates.catalogue import CatalogueCache
-from hub.rates.refusals import CampaignStopped, QuoteExpired, QuoteForeign, QuoteInvalid, RateWithdrawn, RouteStopped
+from hub.rates.refusals import (
+    CampaignStopped,
+    CampaignUnfunded,
+    QuoteExpired,
+    QuoteForeign,
+    QuoteInvalid,
+    RateWithdrawn,
+    RouteStopped,
+)
 from hub.rates.types import Fee
 from hub.storage import Batcher, Database, Work
 from partners.base import Reason
@@ -285,6 +294,36 @@ def test_a_campaign_cannot_be_overspent(world: World) -> None:
 
     assert [_refusal(answer) for answer in answers] == [Conversion, CampaignExhausted, Conversion]
     assert world.held(chart.budget(campaign)) == usd("15.68") + usd("0.3136")
+
+
+def test_a_campaign_that_nobody_funded_pays_nothing(world: World) -> None:
+    world.add_campaign("aerojet", "staywell", percent=20, budget="0")
+
+    assert _refusal(world.accept(world.request(world.member()))[0]) is CampaignUnfunded
+
+
+def test_a_member_gets_no_more_bonus_than_one_member_may(world: World) -> None:
+    campaign = world.add_campaign("aerojet", "staywell", percent=20, budget="1000", member_cap=1_000)
+    member, other = world.member(), world.member()
+    requests = [world.request(one) for one in (member, member, other)]
+
+    first, second, third = world.accept(*requests)
+
+    assert (_refusal(first), _refusal(second), _refusal(third)) == (Conversion, CampaignCapReached, Conversion)
+    assert _refusal(world.accept(world.request(member))[0]) is CampaignCapReached
+    assert world.accept(requests[0], requests[0])[0] == first
+    with world.database.read() as work:
+        assert world.conversions.bonus_used(work, member) == {campaign: 800}
+
+
+def test_a_bonus_that_came_to_nothing_does_not_count_to_the_members_cap(world: World) -> None:
+    world.add_campaign("aerojet", "staywell", percent=20, budget="1000", member_cap=1_000)
+    member = world.member()
+    world.partners["aerojet"].then(Reason.INSUFFICIENT_POINTS)
+    world.convert(member=member)
+    world.run()
+
+    assert _refusal(world.accept(world.request(member))[0]) is Conversion
 
 
 def test_a_hosted_member_cannot_spend_more_than_there_is(database: Database, clock: ManualClock) -> None:

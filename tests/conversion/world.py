@@ -124,7 +124,9 @@ class World:
             rates.activate_rule(work, rule, actor=OPERATOR, now=now)
         return rule
 
-    def add_campaign(self, source: str, target: str, *, percent: int, budget: str) -> str:
+    def add_campaign(
+        self, source: str, target: str, *, percent: int, budget: str, member_cap: int | None = None
+    ) -> str:
         """Let a funded campaign of the target take effect."""
         now = self.clock.now()
         draft = CampaignDraft(
@@ -135,12 +137,15 @@ class World:
             starts_on=now.date() - timedelta(days=1),
             ends_on_inclusive=now.date() + timedelta(days=30),
             percent=Fraction(percent),
+            member_cap=member_cap,
         )
         with self.database.work() as work:
             campaign = rates.propose_campaign(work, draft, actor=OPERATOR, now=now)
-        with self.database.work() as work:
-            amount = usd(budget)
-            rates.fund_campaign(work, campaign, currency="USD", amount=amount, key=campaign, actor=OPERATOR, now=now)
+        if usd(budget):
+            with self.database.work() as work:
+                rates.fund_campaign(
+                    work, campaign, currency="USD", amount=usd(budget), key=campaign, actor=OPERATOR, now=now
+                )
         with self.database.work() as work:
             rates.activate_campaign(work, campaign, actor=OPERATOR, now=now)
         return campaign

@@ -1,0 +1,205 @@
+"""Accepts quotes: judges every request of a batch, then holds request by request, then writes everything at once.
+
+Knows the order of the checks and of the batch. What each check says is in `acceptance.py`, the ledger's part in
+`holding.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from hub.conversion import acceptance, store
+from hub.conversion.acceptance import Candidate, needs_review, risk_question
+from hub.conversion.errors import CampaignCapReached, IdempotencyKeyReused, QuoteUsed, RiskDenied
+from hub.conversion.holding import KnownAccounts, hold, lock_for
+from hub.conversion.legwork import debit_leg
+from hub.conversion.record import Record
+from hub.conversion.risk import RiskOutcome, RiskPort
+from hub.conversion.states import ConversionState
+from hub.conversion.types import Acceptance
+from hub.kernel.errors import HubError
+from hub.legs.service import open_legs
+from hub.legs.types import NewLeg
+from hub.members.service import links as links_of
+from hub.members.service import lock_members
+from hub.members.types import Link
+from hub.rates.catalogue import Catalogue
+from hub.rates.quotes import Quoter, acceptable
+from hub.rates.types import Quote
+from hub.storage import Work
+
+Judged = Candidate | Record | HubError
+
+
+def judge(
+    work: Work, catalogue: Catalogue, quoter: Quoter, requests: Sequence[Acceptance], *, now: datetime
+) -> list[Judged]:
+    """Everything but risk and the ledger: a candidate, the conversion this request made before, or a refusal."""
+    quotes = [_opened(quoter, request) for request in requests]
+    found = store.by_key_or_quote(
+        work,
+        keys={request.key for request in requests},
+        quotes={quote.id for quote in quotes if isinstance(quote, Quote)},
+    )
+    by_key = {record.key: record for record in found}
+    by_quote = {record.quote: record for record in found if record.quote}
+    links = _links(work, requests, quotes)
+    judged: list[Judged] = []
+    for request, quote in zip(requests, quotes, strict=True):
+        if isinstance(quote, HubError):
+            judged.append(quote)
+            continue
+        try:
+            same = acceptance.earlier(request, quote, by_key, by_quote)
+            judged.append(same if same is not None else _candidate(catalogue, request, quote, links, now))
+        except HubError as refusal:
+            judged.append(refusal)
+    return judged
+
+
+def keep_member_caps(work: Work, catalogue: Catalogue, judged: Sequence[Judged]) -> list[Judged]:
+    """Refuses candidates whose bonus would be more than one member may have of a campaign.
+
+    The members are locked, so that two processes count one after the other. Without a cap nothing is asked.
+    """
+    caps = [_capped(catalogue, one.record) if isinstance(one, Candidate) else {} for one in judged]
+    members = {one.record.member for one, cap in zip(judged, caps, strict=True) if cap and isinstance(one, Candidate)}
+    if not members:
+        return list(judged)
+    lock_members(work, members)
+    used = store.bonuses_used(work, members)
+    after: list[Judged] = []
+    counted: set[str] = set()
+    for one, cap in zip(judged, caps, strict=True):
+        # The same request twice in a batch is one conversion, and counts once.
+        if not isinstance(one, Candidate) or not cap or one.record.key in counted:
+            after.append(one)
+            continue
+        counted.add(one.record.key)
+        wanted = {
+            (one.record.member, campaign): points for campaign, points in one.record.bonus_points() if campaign in cap
+        }
+        over = [
+            campaign
+            for (member, campaign), points in wanted.items()
+            if used.get((member, campaign), 0) + points > cap[campaign]
+        ]
+        if over:
+            after.append(CampaignCapReached("The member has had all of this campaign's bonus.", campaign=over[0]))
+            continue
+        used |= {place: used.get(place, 0) + points for place, points in wanted.items()}
+        after.append(one)
+    return after
+
+
+def _capped(catalogue: Catalogue, record: Record) -> dict[str, int]:
+    """The caps per member of the campaigns that pay this bonus."""
+    if not record.bonus:
+        return {}
+    paying = {campaign for campaign, _ in record.bonus_points()}
+    route = catalogue.campaigns.get((record.source_unit, record.target_unit), ())
+    return {one.id: one.member_cap for one in route if one.id in paying and one.member_cap is not None}
+
+
+def ask_risk(work: Work, risk: RiskPort, judged: Sequence[Judged], *, now: datetime) -> list[Judged]:
+    """The candidates as the risk rules let them pass: on, to review, or refused."""
+    questions = [risk_question(one.record) for one in judged if isinstance(one, Candidate)]
+    answers = iter(risk(work, questions, now=now))
+    after: list[Judged] = []
+    for one in judged:
+        if not isinstance(one, Candidate):
+            after.append(one)
+            continue
+        answer = next(answers)
+        if answer.outcome is RiskOutcome.DENY:
+            after.append(RiskDenied("The risk rules refuse this conversion."))
+        elif needs_review(answer):
+            state = ConversionState.REVIEW.value
+            after.append(replace(one, record=replace(one.record, state=state, ball="person", reason=answer.reason)))
+        else:
+            after.append(one)
+    return after
+
+
+def hold_and_write(
+    work: Work, known: KnownAccounts, requests: Sequence[Acceptance], judged: Sequence[Judged], *, now: datetime
+) -> list[Record | HubError]:
+    """Hold request by request, each seeing those before it; then write everything at once."""
+    candidates = [one for one in judged if isinstance(one, Candidate)]
+    if not candidates:
+        return [one for one in judged if not isinstance(one, Candidate)]
+    book, postings = lock_for(work, known, candidates, now=now)
+    holds = iter(postings)
+    answers: list[Record | HubError] = []
+    by_key: dict[str, tuple[Acceptance, Record | HubError]] = {}
+    added: dict[str, Record] = {}
+    legs: list[NewLeg] = []
+    for request, one in zip(requests, judged, strict=True):
+        if not isinstance(one, Candidate):
+            answers.append(one)
+            continue
+        wanted = next(holds)
+        answer = _repeated(request, by_key.get(request.key)) or _used(one.record, added)
+        if answer is None:
+            answer = hold(book, known, one.record, wanted)
+        if answer is None:
+            record, leg = with_leg(one.record, now)
+            legs += [leg] if leg else []
+            added[record.quote] = answer = record
+        by_key.setdefault(request.key, (request, answer))
+        answers.append(answer)
+    book.write()
+    store.add(work, added.values())
+    open_legs(work, legs, now=now)
+    return answers
+
+
+def with_leg(record: Record, now: datetime, *, original: str = "") -> tuple[Record, NewLeg | None]:
+    """The row with its debit leg, if it may be sent at once. original: the leg that a reversal takes back."""
+    if record.state != ConversionState.HELD:
+        return record, None
+    leg = debit_leg(record, now, original=original)
+    return replace(record, debit_leg=leg.id), leg
+
+
+def _opened(quoter: Quoter, request: Acceptance) -> Quote | HubError:
+    try:
+        return quoter.open(request.quote)
+    except HubError as refusal:
+        return refusal
+
+
+def _links(
+    work: Work, requests: Sequence[Acceptance], quotes: Sequence[Quote | HubError]
+) -> dict[tuple[str, str], Link]:
+    pairs = [
+        (request.member, partner)
+        for request, quote in zip(requests, quotes, strict=True)
+        if isinstance(quote, Quote)
+        for partner in (quote.source_partner, quote.target_partner)
+    ]
+    return links_of(work, pairs) if pairs else {}
+
+
+def _candidate(
+    catalogue: Catalogue,
+    request: Acceptance,
+    quote: Quote,
+    links: Mapping[tuple[str, str], Link],
+    now: datetime,
+) -> Candidate:
+    acceptable(catalogue, quote, at=now, member=request.member, client_partner=request.client_partner)
+    return acceptance.candidate(request, quote, acceptance.sides_of(catalogue.roster, quote, now), links, now)
+
+
+def _repeated(request: Acceptance, first: tuple[Acceptance, Record | HubError] | None) -> Record | HubError | None:
+    """The answer of the same request earlier in the batch; a refusal when only the key is the same."""
+    if first is None:
+        return None
+    asked, answer = first
+    same = (asked.quote, asked.member, asked.client_partner) == (request.quote, request.member, request.client_partner)
+    return answer if same else IdempotencyKeyReused("This idempotency key was used for another conversion.")
+
+
+def _used(record: Record, added: Mapping[str, Record]) -> HubError | None:
+    return QuoteUsed("This quote was accepted before; ask for a new one.") if record.quote in added else None
