@@ -28,7 +28,7 @@ NOTHING_USED: Mapping[str, int] = MappingProxyType({})
 def price(
     catalogue: Catalogue, request: PriceRequest, at: datetime, *, used: Mapping[str, int] = NOTHING_USED
 ) -> Price:
-    """Price one request at `at`. An amount off the step is rounded down to it: never more than asked leaves the member.
+    """Price one request at `at`: the smallest amount on the step that yields as much leaves the member, never more.
 
     used: bonus points this member had already, by campaign; what is missing counts as none.
     Raises: InvalidAmount, UnitMissing, PartnerInactive, TestLiveMixed, RouteMissing, RouteStopped, BelowMinimum,
@@ -80,11 +80,19 @@ def _amount_on_step(rule: RateRule, asked: int) -> int:
         raise BelowMinimum(f"This route takes at least {rule.minimum}.", minimum=rule.minimum, pointer="/amount")
     if rule.maximum is not None and asked > rule.maximum:
         raise AboveMaximum(f"This route takes at most {rule.maximum}.", maximum=rule.maximum, pointer="/amount")
-    amount = arithmetic.on_step(rule, asked)
-    if amount < rule.minimum:
-        first = arithmetic.first_on_step(rule)
-        raise OffStep(f"The first amount on this route's step of {rule.step} is {first}.", pointer="/amount")
-    return amount
+    below = arithmetic.on_step(rule, asked)
+    if below != asked:
+        lower = below if below >= rule.minimum else None
+        upper = below + rule.step
+        choice = f"{lower} or {upper}" if lower else str(upper)
+        raise OffStep(
+            f"This route moves multiples of {rule.step}; ask for {choice}.",
+            pointer="/amount",
+            step=rule.step,
+            lower=lower,
+            upper=upper,
+        )
+    return asked
 
 
 def _price(

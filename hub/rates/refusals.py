@@ -28,7 +28,7 @@ class AboveMaximum(HubError):
 
 
 class OffStep(HubError):
-    """An amount below the first one that is both on the route's step and not below its minimum."""
+    """An amount that is no multiple of the route's step."""
 
     code = "off_step"
 

@@ -52,13 +52,12 @@ def test_every_route_of_the_real_file_quotes_what_its_ratio_says(database: Datab
     assert report == ImportReport(partners_added=40, units_added=40, added=81, changed=0, unchanged=0)
     for row in rows:
         give, get, minimum, step = (int(row[name]) for name in ("give", "get", "minimum", "step"))
-        for amount in (minimum, minimum + step, 10 * minimum, 10 * minimum + step - 1):
+        for amount in (minimum, minimum + step, 10 * minimum, 37 * step + minimum):
             request = PriceRequest(f"{row['source']}.point", f"{row['target']}.point", amount)
             priced = price(listed, request, NOW)
-            on_step = amount // step * step
-            assert priced.target_amount == on_step * get // give
+            assert priced.target_amount == amount * get // give
             assert priced.rate == Fraction(get, give)
-            assert on_step - step < priced.source_amount <= on_step
+            assert amount - step < priced.source_amount <= amount
 
 
 def test_imported_partners_are_sandbox_partners_of_the_test_world(database: Database) -> None:

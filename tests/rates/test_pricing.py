@@ -25,22 +25,22 @@ HSBC = rule(blocks=[(0, 30_000, 10_000), (30_000, 6, 2)], minimum=30_000, step=6
         (rule(5, 4, minimum=1_000, step=1_000), 5_000, 5_000, 4_000),
         (rule(250, 200, minimum=250, step=250), 1_000, 1_000, 800),
         (rule(17, 10, minimum=17, step=17), 17, 17, 10),
-        (rule(17, 10, minimum=17, step=17), 1_000, 986, 580),
+        (rule(17, 10, minimum=17, step=17), 986, 986, 580),
         (rule(4, 3, minimum=1_000, step=100), 1_100, 1_100, 825),
         (rule(5, 3, minimum=1_000, step=100), 1_100, 1_100, 660),
         (rule(4, 3, minimum=1_000, step=100), 1_300, 1_300, 975),
-        (rule(34_500, 10_000, minimum=34_500, step=34_500), 100_000, 69_000, 20_000),
+        (rule(34_500, 10_000, minimum=34_500, step=34_500), 69_000, 69_000, 20_000),
         (HSBC, 30_000, 30_000, 10_000),
         (HSBC, 30_006, 30_006, 10_002),
-        (HSBC, 30_011, 30_006, 10_002),
+        (HSBC, 30_012, 30_012, 10_004),
         (rule(3, 1), 1_000, 999, 333),
-        (rule(3, 1, minimum=3_000, step=3_000), 10_000, 9_000, 3_000),
+        (rule(3, 1, minimum=3_000, step=3_000), 9_000, 9_000, 3_000),
         (rule(3, 2, minimum=1_000, step=1_000), 1_000, 1_000, 666),
-        (rule(3, 2, minimum=1_000, step=1_000), 1_999, 1_000, 666),
+        (rule(3, 2, minimum=1_000, step=1_000), 2_000, 2_000, 1_333),
         (rule(1, 2, minimum=1_000, step=100), 1_000, 1_000, 2_000),
         (rule(5, 8, minimum=1_000, step=1_000), 1_000, 1_000, 1_600),
         (rule(1, 1), 1, 1, 1),
-        (rule(500, 250, minimum=500, step=500), 1_750, 1_500, 750),
+        (rule(500, 250, minimum=500, step=500), 1_500, 1_500, 750),
     ],
 )
 def test_real_shapes_price_exactly(offered: RateRule, asked: int, leaves: int, arrives: int) -> None:
@@ -209,12 +209,17 @@ def test_amounts_at_the_bounds_are_taken() -> None:
     assert price(offered, ask(50_000), NOW).source_amount == 50_000
 
 
-def test_an_amount_below_the_first_step_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("amount", "lower", "upper"), [(1_999, None, 2_000), (2_001, 2_000, 3_000), (5_500, 5_000, 6_000)]
+)
+def test_an_amount_off_the_step_is_refused_and_told_its_neighbours(amount: int, lower: int | None, upper: int) -> None:
     offered = catalogue([rule(minimum=1_500, step=1_000)])
 
-    with pytest.raises(OffStep):
-        price(offered, ask(1_999), NOW)
-    assert price(offered, ask(2_000), NOW).source_amount == 2_000
+    with pytest.raises(OffStep) as refusal:
+        price(offered, ask(amount), NOW)
+
+    assert (refusal.value.facts["lower"], refusal.value.facts["upper"]) == (lower, upper)
+    assert price(offered, ask(upper), NOW).source_amount == upper
 
 
 def test_an_amount_that_yields_nothing_is_refused() -> None:
