@@ -196,7 +196,7 @@ def _record(request: Acceptance, quote: Quote, sides: Sides, memberships: tuple[
         fee_value=_fee_value(quote, sides.source_terms, debit_price),
         credit_value=ledger_amount(price.base * credit_price),
         bonus_value=ledger_amount(price.bonus * credit_price), bonuses=json.dumps(bonuses),
-        created_at=now, updated_at=now,
+        debit_leg=new_id("leg", now), created_at=now, updated_at=now,
     )  # fmt: skip
     ledger_amount(record.debit_amount)
     return record

@@ -143,23 +143,15 @@ def hold_and_write(
         if answer is None:
             answer = hold(book, known, one.record, wanted)
         if answer is None:
-            record, leg = with_leg(one.record, now)
-            legs += [leg] if leg else []
-            added[record.quote] = answer = record
+            added[one.record.quote] = answer = one.record
+            # Under review nothing is sent; the leg's id is kept for when two persons let it go on.
+            legs += [debit_leg(one.record)] if one.record.state == ConversionState.HELD else []
         by_key.setdefault(request.key, (request, answer))
         answers.append(answer)
     book.write()
     store.add(work, added.values())
     open_legs(work, legs, now=now)
     return answers
-
-
-def with_leg(record: Record, now: datetime, *, original: str = "") -> tuple[Record, NewLeg | None]:
-    """The row with its debit leg, if it may be sent at once. original: the leg that a reversal takes back."""
-    if record.state != ConversionState.HELD:
-        return record, None
-    leg = debit_leg(record, now, original=original)
-    return replace(record, debit_leg=leg.id), leg
 
 
 def _opened(quoter: Quoter, request: Acceptance) -> Quote | HubError:

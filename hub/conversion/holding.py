@@ -31,6 +31,7 @@ class KnownAccounts:
 
     def __init__(self) -> None:
         self._codes: set[str] = set()
+        self._routes: set[tuple[str, ...]] = set()
 
     def open(self, work: Work, accounts: Iterable[Account], *, now: datetime) -> None:
         """Open those not known yet."""
@@ -39,9 +40,33 @@ class KnownAccounts:
             ledger.open_accounts(work, missing, now=now)
             self._codes.update(account.code for account in missing)
 
+    def open_for(self, work: Work, candidates: Iterable[Candidate], *, now: datetime) -> None:
+        """Open what any posting of these conversions names; for a route that was seen before, nothing is looked at."""
+        fresh = {route: one for one in candidates if (route := _route(one.record)) not in self._routes}
+        accounts = [
+            account
+            for one in fresh.values()
+            for account in accounts_of(one.record, source_cap=one.source_cap, target_cap=one.target_cap)
+        ]
+        self.open(work, accounts, now=now)
+        self._routes.update(fresh)
+
     def forget(self) -> None:
         """Know nothing."""
         self._codes.clear()
+        self._routes.clear()
+
+
+def _route(record: Record) -> tuple[str, ...]:
+    """What decides which accounts a conversion needs."""
+    return (
+        record.source_unit,
+        record.target_unit,
+        record.source_currency,
+        record.target_currency,
+        record.source_membership if record.source_hosted else "",
+        record.target_membership if record.target_hosted else "",
+    )
 
 
 def lock_for(
@@ -49,12 +74,7 @@ def lock_for(
 ) -> tuple[Book, list[list[Posting]]]:
     """The book that these candidates' holds need, and the holds of each, in order."""
     holds = [_holds(one.record, now) for one in candidates]
-    accounts = [
-        account
-        for one in candidates
-        for account in accounts_of(one.record, source_cap=one.source_cap, target_cap=one.target_cap)
-    ]
-    known.open(work, accounts, now=now)
+    known.open_for(work, candidates, now=now)
     codes = {
         code for each in holds for posting in each for one in posting.transfers for code in (one.debit, one.credit)
     }

@@ -13,10 +13,10 @@ from hub.legs.types import NewLeg
 OWNER_KIND = "conversion"
 
 
-def debit_leg(record: Record, now: datetime, *, original: str = "") -> NewLeg:
+def debit_leg(record: Record, *, original: str = "") -> NewLeg:
     """Take the points, and a fee in points, from the member. original: the credit leg that a reversal takes back."""
     return NewLeg(
-        id=new_id("leg", now),
+        id=record.debit_leg,
         owner_kind=OWNER_KIND,
         owner=record.id,
         role=LegRole.DEBIT,

@@ -30,6 +30,7 @@ from hub.conversion.states import ConversionState
 from hub.conversion.types import ReversalRequest
 from hub.kernel.amounts import floor_of
 from hub.kernel.errors import InvalidAmount
+from hub.kernel.ids import new_id
 from hub.members.types import Link
 
 
@@ -149,5 +150,5 @@ def _record(request: ReversalRequest, original: Record, part: Part, now: datetim
         debit_value=part.credit_value, fee_value=0, credit_value=part.debit_value,
         bonus_value=sum(value for _, value in part.bonus_values),
         bonuses=json.dumps([[campaign, 0, value] for campaign, value in part.bonus_values]),
-        created_at=now, updated_at=now,
+        debit_leg=new_id("leg", now), created_at=now, updated_at=now,
     )  # fmt: skip

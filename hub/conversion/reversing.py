@@ -10,9 +10,9 @@ from datetime import datetime
 from hub.agreements.roster import Roster
 from hub.conversion import reversal, store
 from hub.conversion.acceptance import Candidate
-from hub.conversion.accepting import with_leg
 from hub.conversion.errors import ConversionMissing
 from hub.conversion.holding import KnownAccounts, hold, lock_for
+from hub.conversion.legwork import debit_leg
 from hub.conversion.reading import visible
 from hub.conversion.record import Record
 from hub.conversion.types import ReversalRequest
@@ -82,9 +82,8 @@ def hold_and_write(work: Work, known: KnownAccounts, made: Plan, *, now: datetim
             outcomes[one.record.id] = refusal
             _take(made, one.record, -one.record.source_amount, now)
             continue
-        record, leg = with_leg(one.record, now, original=made.originals[one.record.reverses].credit_leg)
-        outcomes[record.id] = record
-        legs += [leg] if leg else []
+        outcomes[one.record.id] = one.record
+        legs.append(debit_leg(one.record, original=made.originals[one.record.reverses].credit_leg))
     book.write()
     store.add(work, [record for record in outcomes.values() if isinstance(record, Record)])
     store.write(work, [made.originals[id_] for id_ in sorted({one.record.reverses for one in made.planned})])

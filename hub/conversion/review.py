@@ -10,8 +10,8 @@ from enum import StrEnum
 from hub.agreements.refusals import FourEyes
 from hub.audit.service import record as audit
 from hub.conversion import store
-from hub.conversion.accepting import with_leg
 from hub.conversion.errors import ConversionMissing, NotInReview
+from hub.conversion.legwork import debit_leg
 from hub.conversion.record import Record
 from hub.conversion.states import ConversionState
 from hub.conversion.store import NewMoment
@@ -47,12 +47,10 @@ def agreed(work: Work, conversion: str, verdict: Verdict, *, actor: str, now: da
 def let_go_on(work: Work, record: Record, *, now: datetime) -> Record:
     """Send a released conversion on its way, as if it had just been accepted."""
     state, version = ConversionState.HELD.value, record.version + 1
-    released, leg = with_leg(
-        replace(record, state=state, ball=record.source_partner, reason="", updated_at=now, version=version), now
-    )
+    released = replace(record, state=state, ball=record.source_partner, reason="", updated_at=now, version=version)
     store.write(work, [released])
     store.add_moments(work, [NewMoment(record.id, version, "released", "", "")], now=now)
-    open_legs(work, [leg] if leg else [], now=now)
+    open_legs(work, [debit_leg(released)], now=now)
     return released
 
 
