@@ -4,9 +4,11 @@ Knows Flask and which resources there are. Decides nothing about points.
 """
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from authlib.common.security import is_secure_transport
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from hub.config import SettingInvalid
@@ -26,6 +28,7 @@ from hub.gateway.refusals import (
     MethodNotAllowed,
     NotFound,
 )
+from hub.gateway.replies import Reply
 from hub.gateway.services import Services
 from hub.gateway.statuses import STATUS
 from hub.gateway.tokens import TokenRoutes
@@ -61,7 +64,7 @@ def create_app(services: Services) -> Flask:
     """
     if not is_secure_transport(services.public_url):
         raise SettingInvalid("HUB_PUBLIC_URL must begin with https:// (http:// only for the machine itself).")
-    app = Flask("hub", static_folder=None)
+    app = _App("hub", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BATCH_BYTES_MAX
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
@@ -78,28 +81,36 @@ def create_app(services: Services) -> Flask:
     return app
 
 
+class _App(Flask):
+    """Flask without what is never used here: every view is a plain function."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself; Flask would look into it on every request."""
+        return func
+
+
 def stop_app(app: Flask) -> None:
     """Let what is queued be decided; the application is of no use afterwards."""
     door: Door = app.extensions["hub_door"]
     door.writing.stop()
 
 
-def _refused(door: Door, refusal: HubError) -> Response:
+def _refused(door: Door, refusal: HubError) -> Reply:
     if STATUS.get(refusal.code, 500) >= 500 and refusal.code != "overloaded":
         return _fault(door, refusal)
     return door.refuse(refusal)
 
 
-def _http(door: Door, fault: HTTPException) -> Response:
+def _http(door: Door, fault: HTTPException) -> Reply:
     kind = _OF_HTTP.get(fault.code or 0, BadRequest)
     response = door.refuse(kind(str(fault.description or "This request cannot be read.")[:300]))
     for name, value in fault.get_headers():
         if name.lower() == "allow":
-            response.headers[name] = value
+            response.add(name, value)
     return response
 
 
-def _fault(door: Door, fault: Exception) -> Response:
+def _fault(door: Door, fault: Exception) -> Reply:
     """Our mistake: logged once, here, and told without its details."""
     _log.error("fault", exc_info=fault)
     return door.refuse(InternalFault("The hub made a mistake; nothing was decided. Ask again with the same key."))

@@ -7,8 +7,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flask import request
-
 from hub.access.guard import Guard
 from hub.access.types import Principal
 from hub.gateway.refusals import RateLimited, ScopeMissing, TokenMissing
@@ -19,9 +17,11 @@ _CLIENTS_MAX = 10_000
 _WINDOW_SECONDS = 60
 
 
-def authorised(guard: Guard, scope: str) -> Principal:
-    """Who is calling, if the token allows `scope`. Raises: TokenMissing, TokenInvalid, ScopeMissing."""
-    header = request.environ.get("HTTP_AUTHORIZATION", "")
+def authorised(guard: Guard, header: str, scope: str) -> Principal:
+    """Who is calling, if the token of this Authorization header allows `scope`.
+
+    Raises: TokenMissing, TokenInvalid, ScopeMissing.
+    """
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise TokenMissing("Send an access token as Authorization: Bearer; get one at /oauth/token.")

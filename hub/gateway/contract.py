@@ -8,12 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from flask import Flask, Response
+from flask import Flask
 
 import hub
 from hub.gateway.door import Door
 from hub.gateway.problems import page_of
 from hub.gateway.refusals import NotFound
+from hub.gateway.replies import Reply
 
 CONTRACT = Path(hub.__file__).resolve().parents[1] / "openapi.yaml"
 
@@ -41,19 +42,19 @@ class ContractRoutes:
         ):
             app.add_url_rule(path, f"contract.{view.__name__}", view, methods=["GET"], provide_automatic_options=False)
 
-    def contract(self) -> Response:
+    def contract(self) -> Reply:
         """The contract as it is kept."""
         if not CONTRACT.exists():
             raise NotFound("The contract was not installed with this hub.")
         return _kept(CONTRACT.read_text(encoding="utf-8"), "application/yaml")
 
-    def docs(self) -> Response:
+    def docs(self) -> Reply:
         """The contract as one page to read."""
         if not CONTRACT.exists():
             raise NotFound("The contract was not installed with this hub.")
         return _kept(_page(CONTRACT), "text/html")
 
-    def problem(self, code: str) -> Response:
+    def problem(self, code: str) -> Reply:
         """What a code means and what to do."""
         text = page_of(code)
         if text is None:
@@ -61,10 +62,10 @@ class ContractRoutes:
         return _kept(text, "text/markdown")
 
 
-def _kept(text: str, kind: str) -> Response:
-    response = Response(text, content_type=f"{kind}; charset=utf-8")
-    response.headers["Cache-Control"] = _CACHED
-    response.headers["Content-Security-Policy"] = _POLICY
+def _kept(text: str, kind: str) -> Reply:
+    response = Reply(text.encode(), 200, f"{kind}; charset=utf-8")
+    response.add("Cache-Control", _CACHED)
+    response.add("Content-Security-Policy", _POLICY)
     return response
 
 

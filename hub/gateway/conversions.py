@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from flask import Flask, Response, g, request
+from flask import Flask, request
 
 from hub.access.scopes import Scope
 from hub.access.types import Principal
 from hub.conversion.states import ConversionState
 from hub.conversion.types import Acceptance, ReversalRequest
 from hub.gateway.accepting import Cancellation
-from hub.gateway.door import Door, json_response, trace
+from hub.gateway.door import Door, request_id, trace
 from hub.gateway.idempotency import Answer, Asked, fingerprint_of, scoped_key
 from hub.gateway.parsing import checked_id, instant, json_body, loaded, page_limit, query
 from hub.gateway.problems import problem_of
 from hub.gateway.refusals import ValidationFailed
 from hub.gateway.rendering import compact, conversion_view, timeline_view
+from hub.gateway.replies import JSON, Reply, json_reply
 from hub.kernel.errors import HubError
 from hub.kernel.limits import BODY_BATCH_BYTES_MAX
 from schemas import conversions as shapes
@@ -49,19 +50,21 @@ class ConversionRoutes:
             name = f"conversions.{view.__name__}"
             app.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
 
-    def accept(self) -> Response:
+    def accept(self) -> Reply:
         """Carry out a quote."""
         principal = self._door.caller(Scope.CONVERSIONS_WRITE)
-        body = loaded(_CONVERSION, json_body())
+        body = json_body()
+        if not shapes.is_conversion_request(body):
+            body = loaded(_CONVERSION, body)
         asked = self._door.asked(principal, _ROUTE, "", body)
         return self._door.answer(self._door.writing.accept([_acceptance(asked, body, principal)])[0])
 
-    def accept_batch(self) -> Response:
+    def accept_batch(self) -> Reply:
         """Carry out up to 1,000 quotes, each under a key of its own and with an answer of its own."""
         principal = self._door.caller(Scope.CONVERSIONS_WRITE)
         items = loaded(_BATCH, json_body(bytes_max=BODY_BATCH_BYTES_MAX))["items"]
         assert isinstance(items, list)
-        g.pace = self._door.limiter.take(principal.client_id, cost=len(items) - 1)
+        request.environ["hub.pace"] = self._door.limiter.take(principal.client_id, cost=len(items) - 1)
         answers: dict[int, Answer | HubError] = {}
         asked: dict[int, Asked[Acceptance]] = {}
         for index, item in enumerate(items):
@@ -72,9 +75,9 @@ class ConversionRoutes:
         decided = self._door.writing.accept(list(asked.values()))
         answers.update(zip(asked, decided, strict=True))
         shown = (self._shown(item, answers[index]) for index, item in enumerate(items))
-        return Response('{"data":[' + ",".join(shown) + "]}", mimetype="application/json")
+        return Reply(f'{{"data":[{",".join(shown)}]}}'.encode(), 200, JSON)
 
-    def list(self) -> Response:
+    def list(self) -> Reply:
         """Conversions of the client's partner, newest first."""
         principal = self._door.caller(Scope.CONVERSIONS_READ)
         found = query(_FILTERS)
@@ -98,18 +101,18 @@ class ConversionRoutes:
         cursor = self._door.cursors.write(*more, route=request.path, filters=found) if more else None
         return self._door.page([conversion_view(row) for row in rows[:limit]], cursor)
 
-    def get(self, id: str) -> Response:
+    def get(self, id: str) -> Reply:
         """One conversion and its timeline."""
         principal = self._door.caller(Scope.CONVERSIONS_READ)
         conversions = self._door.services.conversions
         with self._door.services.database.read() as work:
             found = conversions.get(work, checked_id(id), client_partner=principal.partner)
             moments = conversions.timeline(work, id, client_partner=principal.partner)
-        response = json_response({**conversion_view(found), "timeline": timeline_view(moments)})
-        response.headers["ETag"] = f'"v{found.version}"'
+        response = json_reply({**conversion_view(found), "timeline": timeline_view(moments)})
+        response.add("ETag", f'"v{found.version}"')
         return response
 
-    def cancel(self, id: str) -> Response:
+    def cancel(self, id: str) -> Reply:
         """Take back a conversion that has not been sent yet."""
         principal = self._door.caller(Scope.CONVERSIONS_WRITE)
         body = loaded(_NOTHING, json_body())
@@ -117,7 +120,7 @@ class ConversionRoutes:
         asked = self._door.asked(principal, "conversions.cancel", cancellation, body)
         return self._door.answer(self._door.writing.cancel(asked))
 
-    def reverse(self, id: str) -> Response:
+    def reverse(self, id: str) -> Reply:
         """Convert back all or part of a posted conversion."""
         principal = self._door.caller(Scope.CONVERSIONS_WRITE)
         body = loaded(_REVERSAL, json_body())
@@ -131,7 +134,7 @@ class ConversionRoutes:
     def _shown(self, item: object, outcome: Answer | HubError) -> str:
         """One line of a batch's answer; the inner body is JSON already."""
         if isinstance(outcome, HubError):
-            problem = problem_of(outcome, public_url=self._door.services.public_url, request_id=g.request_id)
+            problem = problem_of(outcome, public_url=self._door.services.public_url, request_id=request_id())
             outcome = Answer(problem.status, problem.body)
         key = item.get("idempotency_key") if isinstance(item, Mapping) else None
         head = {
@@ -150,9 +153,9 @@ def _acceptance(under: Asked[str], body: Mapping[str, object], principal: Princi
 
 def _item(item: object, principal: Principal) -> Asked[Acceptance]:
     """One item of a batch, under its own key. Raises: ValidationFailed."""
-    body = loaded(_ITEM, item)
+    body = dict(item) if shapes.is_conversion_item(item) else loaded(_ITEM, item)
     key = scoped_key(principal.scope_of_keys, _ROUTE, str(body.pop("idempotency_key")))
-    under = Asked(key, fingerprint_of("/v1/conversions", body), g.request_id, "")
+    under = Asked(key, fingerprint_of("/v1/conversions", body), request_id(), "")
     return _acceptance(under, body, principal)
 
 

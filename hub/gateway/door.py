@@ -1,28 +1,27 @@
 """What every route does before and after its own work: request ids, traces, authorisation, pace, answers.
 
-Knows Flask's request of the moment. Does not know any resource.
+Knows the WSGI environment of the moment, where it keeps its notes under `hub.*`. Does not know any resource.
 """
 
+import os
 import re
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 
-from flask import Response, g, request
+from flask import Response, request
 
 from hub.access.types import Principal
 from hub.gateway.accepting import Writing
-from hub.gateway.authorising import RateLimiter, authorised
+from hub.gateway.authorising import Pace, RateLimiter, authorised
 from hub.gateway.idempotency import Answer, Asked, Request, fingerprint_of, scoped_key
 from hub.gateway.metrics import Metrics
 from hub.gateway.paging import Cursors
 from hub.gateway.parsing import idempotency_key
 from hub.gateway.problems import PROBLEM_TYPE, problem_of
 from hub.gateway.refusals import ScopeMissing
-from hub.gateway.rendering import compact
+from hub.gateway.replies import JSON, Reply, json_reply
 from hub.gateway.services import Services
 from hub.kernel.errors import HubError
-from hub.kernel.ids import new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
@@ -40,14 +39,16 @@ class Door:
 
     def begin(self) -> None:
         """Before anything else: when it came, and what it is called."""
-        g.started = time.perf_counter_ns()
-        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = sent if _REQUEST_ID.fullmatch(sent) else new_id("req", self.services.clock.now())
+        environ = request.environ
+        environ["hub.started"] = time.perf_counter_ns()
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        environ["hub.request_id"] = sent if _REQUEST_ID.fullmatch(sent) else f"req_{os.urandom(13).hex()}"
 
     def caller(self, scope: str, *, cost: int = 1) -> Principal:
         """Who is calling. Raises: TokenMissing, TokenInvalid, ScopeMissing, RateLimited."""
-        principal = authorised(self.services.guard, scope)
-        g.pace = self.limiter.take(principal.client_id, cost=cost)
+        environ = request.environ
+        principal = authorised(self.services.guard, environ.get("HTTP_AUTHORIZATION", ""), scope)
+        environ["hub.pace"] = self.limiter.take(principal.client_id, cost=cost)
         return principal
 
     def operator(self, scope: str) -> Principal:
@@ -59,65 +60,72 @@ class Door:
 
     def asked(self, principal: Principal, route: str, request_of_core: Request, content: object) -> Asked[Request]:
         """The request under its Idempotency-Key. Raises: IdempotencyKeyMissing, IdempotencyKeyInvalid."""
-        key = scoped_key(principal.scope_of_keys, route, idempotency_key())
-        return Asked(key, fingerprint_of(request.path, content), g.request_id, request_of_core)
+        environ = request.environ
+        key = scoped_key(principal.scope_of_keys, route, idempotency_key(environ))
+        return Asked(key, fingerprint_of(environ["PATH_INFO"], content), environ["hub.request_id"], request_of_core)
 
-    def answer(self, outcome: Answer | HubError) -> Response:
+    def answer(self, outcome: Answer | HubError) -> Reply:
         """What was decided, as a response. Raises: the refusal, if it is one that was not kept."""
         if isinstance(outcome, HubError):
             raise outcome
-        kind = "application/json" if outcome.status < 400 else PROBLEM_TYPE
-        response = Response(outcome.body, outcome.status, mimetype=kind)
+        kind = JSON if outcome.status < 400 else PROBLEM_TYPE
+        reply = Reply(outcome.body.encode(), outcome.status, kind)
         if outcome.location:
-            response.headers["Location"] = self.services.public_url + outcome.location
+            reply.add("Location", self.services.public_url + outcome.location)
         if outcome.replayed:
-            response.headers["Idempotency-Replayed"] = "true"
-        return response
+            reply.add("Idempotency-Replayed", "true")
+        return reply
 
-    def page(self, rows: Sequence[Mapping[str, object]], next_cursor: str | None) -> Response:
+    def page(self, rows: Sequence[Mapping[str, object]], next_cursor: str | None) -> Reply:
         """One page of a list."""
-        return json_response({"data": rows, "next_cursor": next_cursor})
+        return json_reply({"data": rows, "next_cursor": next_cursor})
 
-    def refuse(self, refusal: HubError) -> Response:
+    def refuse(self, refusal: HubError) -> Reply:
         """A refusal as problem+json."""
-        problem = problem_of(refusal, public_url=self.services.public_url, request_id=g.request_id)
-        response = Response(problem.body, problem.status, mimetype=PROBLEM_TYPE)
+        problem = problem_of(refusal, public_url=self.services.public_url, request_id=request_id())
+        reply = Reply(problem.body.encode(), problem.status, PROBLEM_TYPE)
         if problem.retry_after_seconds:
-            response.headers["Retry-After"] = str(problem.retry_after_seconds)
+            reply.add("Retry-After", str(problem.retry_after_seconds))
         if problem.status == 401:
-            error = ' error="invalid_token"' if refusal.code == "token_invalid" else ""
-            response.headers["WWW-Authenticate"] = f"Bearer{error}"
+            reply.add("WWW-Authenticate", "Bearer" + ' error="invalid_token"' * (refusal.code == "token_invalid"))
         elif problem.status == 403:
             wanted = refusal.facts.get("scope", "")
-            response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{wanted}"'
-        return response
+            reply.add("WWW-Authenticate", f'Bearer error="insufficient_scope", scope="{wanted}"')
+        return reply
 
     def finish(self, response: Response) -> Response:
         """After everything else: names, pace, no caching of what concerns one client, measures."""
-        headers = response.headers
-        headers["X-Request-Id"] = g.request_id
-        if "trace" in g:
-            headers["traceparent"] = g.trace
-        if "pace" in g:
-            headers["RateLimit-Policy"] = self.limiter.policy
-            headers["RateLimit"] = f'"default";r={g.pace.left};t={g.pace.reset_seconds}'
-        if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        headers["X-Content-Type-Options"] = "nosniff"
-        route = request.url_rule.rule if request.url_rule is not None else "other"
-        self.metrics.observe(request.method, route, response.status_code, time.perf_counter_ns() - g.started)
+        assert isinstance(response, Reply), "every answer of the hub is a Reply"
+        sent = request
+        environ = sent.environ
+        response.add("X-Request-Id", environ["hub.request_id"])
+        if "hub.trace" in environ:
+            response.add("traceparent", environ["hub.trace"])
+        pace: Pace | None = environ.get("hub.pace")
+        if pace is not None:
+            response.add("RateLimit-Policy", self.limiter.policy)
+            response.add("RateLimit", f'"default";r={pace.left};t={pace.reset_seconds}')
+        if not response.has("Cache-Control"):
+            response.add("Cache-Control", "no-store")
+        response.add("X-Content-Type-Options", "nosniff")
+        rule = sent.url_rule
+        elapsed = time.perf_counter_ns() - environ["hub.started"]
+        route = rule.rule if rule is not None else "other"
+        self.metrics.observe(environ["REQUEST_METHOD"], route, response.status_code, elapsed)
         return response
+
+
+def request_id() -> str:
+    """What this request is called."""
+    return str(request.environ["hub.request_id"])
 
 
 def trace() -> str:
     """This request's `traceparent`: our span in the caller's trace, or in a new one. Source: W3C Trace Context."""
-    if "trace" not in g:
-        found = _TRACEPARENT.fullmatch(request.environ.get("HTTP_TRACEPARENT", ""))
-        name, flags = (found[1], found[2]) if found else (secrets.token_hex(16), "01")
-        g.trace = f"00-{name}-{secrets.token_hex(8)}-{flags}"
-    return str(g.trace)
-
-
-def json_response(value: object, status: int = 200) -> Response:
-    """`value` as JSON."""
-    return Response(compact(value), status, mimetype="application/json")
+    environ = request.environ
+    if "hub.trace" not in environ:
+        found = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+        fresh = os.urandom(24).hex()
+        name, flags = (found[1], found[2]) if found else (fresh[16:], "01")
+        environ["hub.trace"] = f"00-{name}-{fresh[:16]}-{flags}"
+    return str(environ["hub.trace"])

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from flask import Flask, Response
+from flask import Flask
 
-from hub.gateway.door import Door, json_response
+from hub.gateway.door import Door
+from hub.gateway.replies import Reply, json_reply
 from hub.outbox.service import Backlog, backlog
 
 
@@ -20,11 +21,11 @@ class HealthRoutes:
         app.add_url_rule("/readyz", view_func=self.ready, methods=["GET"], provide_automatic_options=False)
         app.add_url_rule("/metrics", view_func=self.metrics, methods=["GET"], provide_automatic_options=False)
 
-    def alive(self) -> Response:
+    def alive(self) -> Reply:
         """It answers, so it lives."""
-        return json_response({"status": "alive"})
+        return json_reply({"status": "alive"})
 
-    def ready(self) -> Response:
+    def ready(self) -> Reply:
         """Database, broker and how long the oldest message waits; 503 if any of them is not right."""
         services = self._door.services
         waiting = self._backlog()
@@ -39,15 +40,15 @@ class HealthRoutes:
         ready = all(checks.values())
         shown = {name: "ok" if good else "failing" for name, good in checks.items()}
         body = {"status": "ready" if ready else "not_ready", "checks": shown, "lag_seconds": lag}
-        response = json_response(body, 200 if ready else 503)
+        response = json_reply(body, 200 if ready else 503)
         if not ready:
-            response.headers["Retry-After"] = "5"
+            response.add("Retry-After", "5")
         return response
 
-    def metrics(self) -> Response:
+    def metrics(self) -> Reply:
         """Prometheus' text form."""
         waiting = self._backlog() or Backlog(due=0, in_flight=0, later=0, dead=0, oldest_due_at=None)
-        return Response(self._door.metrics.render(waiting), content_type=self._door.metrics.content_type)
+        return Reply(self._door.metrics.render(waiting), 200, self._door.metrics.content_type)
 
     def _backlog(self) -> Backlog | None:
         """None when the database does not answer; whatever the reason, that is the finding."""

@@ -2,16 +2,17 @@
 
 from datetime import datetime
 
-from flask import Flask, Response
+from flask import Flask
 
 from hub.access.scopes import Scope
 from hub.access.types import Principal
 from hub.agreements.refusals import PartnerMissing
-from hub.gateway.door import Door, json_response
+from hub.gateway.door import Door
 from hub.gateway.idempotency import Answer
 from hub.gateway.parsing import checked_id, json_body, loaded
 from hub.gateway.refusals import ConsentForeign
 from hub.gateway.rendering import compact, link_view
+from hub.gateway.replies import Reply, json_reply
 from hub.members.errors import LinkMissing, MemberMissing
 from hub.members.service import add_member, get_link, open_link, partner_of
 from hub.members.types import Link, NewLink
@@ -37,7 +38,7 @@ class LinkRoutes:
         ):
             app.add_url_rule(path, f"links.{view.__name__}", view, methods=[method], provide_automatic_options=False)
 
-    def add_member(self) -> Response:
+    def add_member(self) -> Reply:
         """The hub's id of a member, added if new."""
         principal = self._door.caller(Scope.MEMBERS_WRITE)
         body = loaded(_MEMBER, json_body())
@@ -49,7 +50,7 @@ class LinkRoutes:
 
         return self._door.answer(self._door.writing.perform(self._door.asked(principal, "members", effect, body)))
 
-    def add_link(self) -> Response:
+    def add_link(self) -> Reply:
         """Record a link; it is pending until the partner has said that the membership exists."""
         principal = self._door.caller(Scope.MEMBERS_WRITE)
         body = loaded(_LINK, json_body())
@@ -63,14 +64,14 @@ class LinkRoutes:
 
         return self._door.answer(self._door.writing.perform(self._door.asked(principal, "links", effect, body)))
 
-    def get_link(self, id: str) -> Response:
+    def get_link(self, id: str) -> Reply:
         """One link, for whoever recorded it and for the partner whose membership it is."""
         principal = self._door.caller(Scope.MEMBERS_READ)
         with self._door.services.database.read() as work:
             link = get_link(work, checked_id(id))
         if not _may_see(principal, link):
             raise LinkMissing("There is no such link.")
-        return json_response(link_view(link))
+        return json_reply(link_view(link))
 
     def _new_link(self, body: dict[str, object], principal: Principal) -> NewLink:
         """Raises: PartnerMissing, ConsentForeign."""

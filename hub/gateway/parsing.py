@@ -23,7 +23,6 @@ from hub.gateway.refusals import (
 )
 from hub.kernel.clock import parse_rfc3339
 from hub.kernel.limits import (
-    BODY_BATCH_BYTES_MAX,
     BODY_BYTES_MAX,
     IDEMPOTENCY_KEY_CHARS_MAX,
     JSON_DEPTH_MAX,
@@ -35,25 +34,31 @@ from schemas.base import FieldProblem, field_problems
 _ID = re.compile(r"[a-z]{1,16}_[0-9a-z]{26}")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# More digits than any length we take; a number of thousands of digits is not even read.
+_LENGTH_DIGITS_MAX = 10
+
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 
 def json_body(*, bytes_max: int = BODY_BYTES_MAX) -> object:
     """The body as strict JSON. Raises: MediaTypeUnsupported, BodyTooLarge, JsonInvalid."""
-    if request.mimetype != "application/json":
+    environ = request.environ
+    if environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
         raise MediaTypeUnsupported("Send the body as Content-Type: application/json.")
-    assert bytes_max in (BODY_BYTES_MAX, BODY_BATCH_BYTES_MAX)
-    request.max_content_length = bytes_max
-    if (request.content_length or 0) > bytes_max:
+    length = environ.get("CONTENT_LENGTH", "")
+    if not (length.isascii() and length.isdigit()):
+        request.max_content_length = bytes_max  # the length is not said, so Flask counts while it reads
+        return parse_json(request.get_data(cache=False))
+    if len(length) > _LENGTH_DIGITS_MAX or int(length) > bytes_max:
         raise BodyTooLarge(f"A body here may have {bytes_max} bytes.")
-    return parse_json(request.get_data(cache=False))
+    return parse_json(environ["wsgi.input"].read(int(length)))
 
 
 def parse_json(body: bytes) -> object:
     """`body` as strict JSON: UTF-8, no NaN or Infinity, no name twice, bounded depth. Raises: JsonInvalid."""
     try:
         text = body.decode("utf-8")
-        value: object = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value: object = _DECODER.decode(text)
         if body.count(b"{") + body.count(b"[") > JSON_DEPTH_MAX:
             _check_depth(value)
         if "\\u" in text:
@@ -74,9 +79,9 @@ def loaded(schema: Schema, value: object) -> dict[str, object]:
     return found
 
 
-def idempotency_key() -> str:
+def idempotency_key(environ: Mapping[str, object]) -> str:
     """The Idempotency-Key, bare or as a quoted string. Raises: IdempotencyKeyMissing, IdempotencyKeyInvalid."""
-    sent = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    sent = environ.get("HTTP_IDEMPOTENCY_KEY")
     if not sent:
         raise IdempotencyKeyMissing("Send an Idempotency-Key with every request that moves or creates something.")
     key = str(sent)
@@ -142,6 +147,9 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _check_depth(value: object) -> None:

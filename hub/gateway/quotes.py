@@ -1,11 +1,12 @@
 """`/v1/quotes`: what a conversion would be. Asking writes nothing, so it needs no Idempotency-Key."""
 
-from flask import Flask, Response
+from flask import Flask
 
 from hub.access.scopes import Scope
 from hub.agreements.refusals import TestLiveMixed
-from hub.gateway.door import Door, json_response
+from hub.gateway.door import Door
 from hub.gateway.parsing import json_body, loaded
+from hub.gateway.replies import Reply, json_reply
 from hub.kernel.ids import new_id
 from hub.rates.rendering import quote_view
 from hub.rates.types import PriceRequest
@@ -24,7 +25,7 @@ class QuoteRoutes:
         """Add the route."""
         app.add_url_rule("/v1/quotes", view_func=self.quote, methods=["POST"], provide_automatic_options=False)
 
-    def quote(self) -> Response:
+    def quote(self) -> Reply:
         """A firm, signed offer."""
         principal = self._door.caller(Scope.QUOTES_READ)
         body = loaded(_QUOTE, json_body())
@@ -42,7 +43,7 @@ class QuoteRoutes:
         )
         if quote.live != principal.live:
             raise TestLiveMixed("A test client quotes test units and a live client live ones.")
-        return json_response(quote_view(quote, services.quoter.seal(quote)))
+        return json_reply(quote_view(quote, services.quoter.seal(quote)))
 
 
 def _price_request(body: dict[str, object]) -> PriceRequest:

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
 
-from flask import Flask, Response
+from flask import Flask
 
 from hub.access.scopes import Scope
 from hub.access.types import Principal
-from hub.gateway.door import Door, json_response
+from hub.gateway.door import Door
 from hub.gateway.idempotency import Answer
 from hub.gateway.parsing import checked_id, json_body, loaded, page_limit, query
 from hub.gateway.refusals import ValidationFailed
 from hub.gateway.rendering import compact
+from hub.gateway.replies import Reply, json_reply
 from hub.kernel.clock import parse_rfc3339
 from hub.rates.catalogue import Catalogue
 from hub.rates.refusals import RuleMissing
@@ -49,7 +50,7 @@ class RateRuleRoutes:
             name = f"rate_rules.{view.__name__}"
             app.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
 
-    def list(self) -> Response:
+    def list(self) -> Reply:
         """Rules in the order in which they were proposed. A page may be shorter than its limit and not be the last."""
         principal = self._door.caller(Scope.RATES_READ)
         found = query(("limit", "cursor", "source_unit", "target_unit", "state"))
@@ -70,7 +71,7 @@ class RateRuleRoutes:
         cursor = cursors.write(_NO_TIME, rows[limit - 1].id, route=_ROUTE, filters=found) if more else None
         return self._door.page(shown, cursor)
 
-    def get(self, id: str) -> Response:
+    def get(self, id: str) -> Reply:
         """One rule."""
         principal = self._door.caller(Scope.RATES_READ)
         with self._door.services.database.read() as work:
@@ -78,9 +79,9 @@ class RateRuleRoutes:
             rule = get_rule(work, checked_id(id))
         if not _may_see(principal, rule, catalogue):
             raise RuleMissing("There is no such rate rule.")
-        return json_response(rule_view(rule))
+        return json_reply(rule_view(rule))
 
-    def propose(self) -> Response:
+    def propose(self) -> Reply:
         """Write a rule down; it prices nothing yet."""
         principal = self._door.operator(Scope.RATES_WRITE)
         body = loaded(_RULE, json_body())
@@ -92,7 +93,7 @@ class RateRuleRoutes:
 
         return self._perform(principal, "rate_rules", effect, _as_sent(body))
 
-    def activate(self, id: str) -> Response:
+    def activate(self, id: str) -> Reply:
         """Let a proposed rule price."""
         principal = self._door.operator(Scope.RATES_WRITE)
         body = loaded(_NOTHING, json_body())
@@ -104,7 +105,7 @@ class RateRuleRoutes:
 
         return self._perform(principal, "rate_rules.activate", effect, body)
 
-    def withdraw(self, id: str) -> Response:
+    def withdraw(self, id: str) -> Reply:
         """Take a rule back for a pricing error."""
         principal = self._door.operator(Scope.RATES_WRITE)
         body = loaded(_WITHDRAWAL, json_body())
@@ -118,7 +119,7 @@ class RateRuleRoutes:
 
     def _perform(
         self, principal: Principal, route: str, effect: Callable[[Work, datetime], Answer], content: object
-    ) -> Response:
+    ) -> Reply:
         asked = self._door.asked(principal, route, effect, content)
         return self._door.answer(self._door.writing.perform(asked))
 

@@ -14,14 +14,15 @@ from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, request
 
 from hub.access.clients import ClientMissing
 from hub.access.scopes import Scope
 from hub.access.service import get_client
 from hub.access.tokens import TOKEN_SECONDS
-from hub.gateway.door import Door, json_response
+from hub.gateway.door import Door
 from hub.gateway.oauth_clients import NOBODY, AssertionCheck, OAuthClient
+from hub.gateway.replies import Reply, json_reply
 from hub.gateway.services import Services
 from hub.kernel.limits import BODY_BYTES_MAX
 
@@ -49,20 +50,20 @@ class TokenRoutes:
         ):
             app.add_url_rule(path, f"oauth.{view.__name__}", view, methods=[method], provide_automatic_options=False)
 
-    def token(self) -> Response:
+    def token(self) -> Reply:
         """An access token for a client that proves who it is."""
         request.max_content_length = BODY_BYTES_MAX
         try:
             _check_form(request)
         except OAuth2Error as refusal:
             return self._server.handle_error_response(request, refusal)
-        response: Response = self._server.create_token_response()
-        return response
+        reply: Reply = self._server.create_token_response()
+        return reply
 
-    def metadata(self) -> Response:
+    def metadata(self) -> Reply:
         """What this server supports. Source: RFC 8414."""
         base = self._door.services.public_url
-        response = json_response(
+        response = json_reply(
             {
                 "issuer": base,
                 "token_endpoint": base + TOKEN_PATH,
@@ -75,13 +76,13 @@ class TokenRoutes:
                 "service_documentation": f"{base}/docs",
             }
         )
-        response.headers["Cache-Control"] = _PUBLIC
+        response.add("Cache-Control", _PUBLIC)
         return response
 
-    def keys(self) -> Response:
+    def keys(self) -> Reply:
         """Public keys that access tokens are signed with: active, next and retired. Source: RFC 7517 §5."""
-        response = json_response(self._door.services.guard.key_set())
-        response.headers["Cache-Control"] = _PUBLIC
+        response = json_reply(self._door.services.guard.key_set())
+        response.add("Cache-Control", _PUBLIC)
         return response
 
 
@@ -114,18 +115,26 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         """The request of the moment."""
         return _TokenRequest(request, self._services.public_url + TOKEN_PATH)
 
-    def handle_error_response(self, _request: object, error: OAuth2Error) -> Response:
+    def handle_error_response(self, _request: object, error: OAuth2Error) -> Reply:
         """OAuth's error. One text for every failed authentication, so that nobody learns which clients exist."""
         unknown = isinstance(error, InvalidClientError)
         body = {"error": error.error}
         description = "Client authentication failed." if unknown else error.get_error_description()
         if description:
             body["error_description"] = str(description)
-        response = json_response(body, 401 if unknown else error.status_code)
-        response.headers["Pragma"] = "no-cache"
+        response = json_reply(body, 401 if unknown else error.status_code)
+        response.add("Pragma", "no-cache")
         if unknown:
-            response.headers["WWW-Authenticate"] = 'Basic realm="hub", charset="UTF-8"'
+            response.add("WWW-Authenticate", 'Basic realm="hub", charset="UTF-8"')
         return response
+
+    def handle_response(self, status: int, payload: object, headers: list[tuple[str, str]]) -> Reply:
+        """What Authlib has decided, as an answer of ours."""
+        reply = json_reply(payload, status)
+        for name, value in headers:
+            if name.lower() != "content-type":
+                reply.add(name, value)
+        return reply
 
     def _find(self, client_id: str) -> OAuthClient:
         """The client, or nobody: a client whose every check takes as long and fails."""

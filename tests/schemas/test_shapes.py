@@ -152,3 +152,45 @@ def test_problems_are_flat_and_point_to_the_field() -> None:
         ("#/traits/tier", "not_a_string"),
         ("#", "not_an_object"),
     ]
+
+
+ODD: list[object] = [
+    None,
+    5,
+    1.0,
+    True,
+    "",
+    "x",
+    "x" * 80,
+    "x" * 81,
+    "x" * 8_192,
+    "x" * 8_193,
+    "x y",
+    "x\n",
+    "é",
+    [],
+    {},
+    b"x",
+]
+
+
+@pytest.mark.parametrize(
+    ("plainly", "shape", "good"),
+    [
+        (conversions.is_conversion_request, conversions.ConversionRequest(), {"quote": "q", "member": "m"}),
+        (
+            conversions.is_conversion_item,
+            conversions.ConversionItem(),
+            {"quote": "q", "member": "m", "idempotency_key": "k"},
+        ),
+    ],
+)
+def test_the_quick_look_and_the_schema_say_the_same(plainly: Any, shape: Schema, good: dict[str, object]) -> None:
+    assert plainly(good)
+    values = [{**good, name: odd} for name in good for odd in ODD] + [{**good, "more": 1}]
+    values += [{name: value for name, value in good.items() if name != left_out} for left_out in good]
+
+    for value in values:
+        assert plainly(value) == (not shape.validate(value)), value
+    for value in (None, [], "x", 5, [good]):
+        assert not plainly(value)
