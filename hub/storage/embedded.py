@@ -24,9 +24,6 @@ _START_SECONDS_MAX = 75
 _OWNER = "hub_owner"
 _READER = "hub_reader"
 
-# Keepers that this process started. They outlive it on purpose, so nobody here waits for them.
-_keepers: list["subprocess.Popen[bytes]"] = []
-
 
 class EmbeddedUnavailable(HubError):
     """The embedded PostgreSQL cannot be started here."""
@@ -66,10 +63,11 @@ class EmbeddedServer:
                 if keeper is not None and keeper.returncode != 0:
                     raise self._failure("the server could not be started")
                 keeper = self._start_keeper(binaries)
-                _keepers.append(keeper)
             if time.monotonic() > deadline:
                 raise self._failure(f"no answer within {_START_SECONDS_MAX} s")
             time.sleep(0.03)
+        if keeper is not None:
+            keeper.returncode = 0  # it outlives this process on purpose, and Popen complains of what it left running
         self._socket_dir = ready
         self._prepare_database()
         return self.url("hub")
