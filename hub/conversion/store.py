@@ -55,10 +55,10 @@ def add(work: Work, records: Iterable[Record]) -> None:
 
 
 def by_key_or_quote(work: Work, *, keys: Collection[str], quotes: Collection[str]) -> list[Record]:
-    """Conversions that used one of these keys or quotes. One statement."""
+    """Conversions that used one of these keys or quotes; some may come twice. One statement."""
     rows = work.fetch(
-        f"SELECT {_ALL} FROM conversion WHERE key = ANY(%s::text[]) "  # noqa: S608 - fixed column names
-        "OR (quote = ANY(%s::text[]) AND quote <> '')",
+        f"SELECT {_ALL} FROM conversion WHERE key = ANY(%s::text[]) UNION ALL "  # noqa: S608 - fixed column names
+        f"SELECT {_ALL} FROM conversion WHERE quote = ANY(%s::text[]) AND quote <> ''",
         (sorted(keys), sorted(quotes)),
     )
     return list(map(_record, rows))
@@ -77,8 +77,10 @@ def lock(work: Work, ids: Collection[str]) -> dict[str, Record]:
     """These conversions and those that they undo, locked in sorted order; missing ones are left out. One statement."""
     wanted = sorted(set(ids))
     rows = work.fetch(
-        f"SELECT {_ALL} FROM conversion WHERE id = ANY(%s::text[]) OR id IN ("  # noqa: S608 - fixed column names
-        "SELECT reverses FROM conversion WHERE id = ANY(%s::text[]) AND reverses <> '') ORDER BY id FOR UPDATE",
+        # An array, since with OR and a subquery PostgreSQL would read the whole table.
+        f"SELECT {_ALL} FROM conversion WHERE id = ANY(ARRAY(SELECT unnest(%s::text[]) "  # noqa: S608 - fixed names
+        "UNION SELECT reverses FROM conversion WHERE id = ANY(%s::text[]) AND reverses <> '')) "
+        "ORDER BY id FOR UPDATE",
         (wanted, wanted),
     )
     return {row[0]: _record(row) for row in rows}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hub import outbox
+from hub.audit.service import record as audit
 from hub.kernel.ids import new_id
 from hub.members.errors import (
     LinkMissing,
@@ -119,6 +120,19 @@ def record_validation(work: Work, link_id: str, validation: MemberValidation, *,
         "UPDATE member_link SET state = 'active', membership = %s, proof = %s, proven_at = %s WHERE id = %s",
         (number, f"validate_member {outcome.reference}".strip(), now, link.id),
     )
+    return get_link(work, link_id)
+
+
+def record_consent(work: Work, link_id: str, *, debit_by: Collection[str], actor: str, now: datetime) -> Link:
+    """Record which partners' clients may debit this membership, as the member says now; earlier consents are replaced.
+
+    Raises: LinkMissing.
+    """
+    _locked(work, link_id)
+    partners = sorted(set(debit_by))
+    work.run("UPDATE member_link SET debit_by = %s::text[] WHERE id = %s", (partners, link_id))
+    facts = {"debit_by": " ".join(partners)}
+    audit(work, actor=actor, action="link.consent", subject=link_id, facts=facts, now=now)
     return get_link(work, link_id)
 
 

@@ -19,7 +19,7 @@ from hub.kernel.errors import HubError
 from hub.kernel.ids import new_id
 from hub.legs.cases import open_case_files
 from hub.legs.service import Legs
-from hub.legs.types import LegProfile
+from hub.legs.types import LegProfile, PartnerPort
 from hub.members.service import add_member, open_link, record_validation
 from hub.members.types import NewLink
 from hub.rates import service as rates
@@ -60,6 +60,7 @@ class World:
         reversals: bool = True,
         risk: RiskPort = allow_all,
         hosted: Sequence[str] = (),
+        directory: PartnerPort | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -69,7 +70,7 @@ class World:
             self.partners[code].keys = profile.keys
         self.quoter = Quoter([b"a secret of sixteen bytes"], seconds=600)
         self.catalogues = CatalogueCache()
-        self.legs = Legs(self.directory, milliseconds=lambda: 0)
+        self.legs = Legs(directory or self.directory, milliseconds=lambda: 0)
         self.conversions = Conversions(self.catalogues, self.quoter, risk=risk)
         self.handlers = make_handlers(database, self.legs, self.conversions, clock)
         self._numbers = itertools.count(1)

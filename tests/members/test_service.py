@@ -22,6 +22,7 @@ from hub.members.service import (
     links_of,
     open_link,
     partner_of,
+    record_consent,
     record_validation,
 )
 from hub.members.states import LinkState
@@ -137,6 +138,20 @@ def test_an_active_link_follows_a_merged_membership_unless_it_is_taken(database:
         numbers = {get_link(work, one.id).membership for one in (link, taken)}
         assert "ae9" in numbers
         assert len(numbers) == 2
+
+
+def test_a_consent_is_recorded_and_can_be_taken_back(database: Database, clock: ManualClock) -> None:
+    with database.work() as work:
+        link = _link(work, clock, _member(work, clock), proven=True)
+        now = clock.now()
+
+        given = record_consent(work, link.id, debit_by=["staywell"], actor="client", now=now)
+        taken = record_consent(work, link.id, debit_by=[], actor="client", now=now)
+
+        assert (given.debit_by, taken.debit_by) == (("staywell",), ())
+        assert work.fetch("SELECT count(*) FROM audit_entry WHERE action = 'link.consent'") == [(2,)]
+        with pytest.raises(LinkMissing):
+            record_consent(work, "lnk_0", debit_by=[], actor="client", now=now)
 
 
 def test_the_worker_asks_the_partner_again_until_it_answers(database: Database, clock: ManualClock) -> None:
