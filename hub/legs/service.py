@@ -2,7 +2,8 @@
 
 Fencing: an attempt is committed (`begin`) before the partner is called (`perform`, outside any transaction), and its
 answer counts (`finish`) only while that attempt is the leg's newest and unanswered one. An attempt whose lease ended
-is `Unknown`. Order of locks: legs before the rows of whoever owns them.
+is `Unknown`. Order of locks: the ledger's period (whoever settles what these calls answer enters it before them), legs,
+the rows of whoever owns them.
 """
 
 import time

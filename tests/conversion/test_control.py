@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hub import chart
+from hub import chart, ledger
 from hub.agreements.refusals import FourEyes
 from hub.conversion.errors import CannotCancel, ConversionMissing, NotInReview
 from hub.conversion.risk import RiskAnswer, RiskOutcome, RiskQuestion
@@ -266,6 +266,7 @@ def test_a_leg_that_waits_for_a_person_shows_who_has_the_ball(world: World) -> N
     leg, now = world.leg_of(conversion, "debit"), world.clock.now()
 
     with world.database.work() as work:
+        ledger.enter(work)
         result = world.legs.decide_by_hand(work, leg, Done("seen"), actor="operator:maya", reason="console", now=now)
         world.conversions.settle_legs(work, [result], now=now)
     world.run()
@@ -283,6 +284,7 @@ def test_proof_that_contradicts_a_voided_conversion_opens_a_case_and_changes_not
     leg, now = world.leg_of(conversion, "debit"), world.clock.now()
 
     with world.database.work() as work:
+        ledger.enter(work)
         result = world.legs.prove(work, leg, Done("on their list"), "list of April", now=now)
         world.conversions.settle_legs(work, [result], now=now)
 
