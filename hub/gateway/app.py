@@ -15,6 +15,7 @@ from hub.config import SettingInvalid
 from hub.gateway.contract import ContractRoutes
 from hub.gateway.conversions import ConversionRoutes
 from hub.gateway.door import Door
+from hub.gateway.faults import is_passing
 from hub.gateway.health import HealthRoutes
 from hub.gateway.links import LinkRoutes
 from hub.gateway.metrics import Metrics
@@ -27,6 +28,7 @@ from hub.gateway.refusals import (
     MediaTypeUnsupported,
     MethodNotAllowed,
     NotFound,
+    Unavailable,
 )
 from hub.gateway.replies import Reply
 from hub.gateway.services import Services
@@ -111,6 +113,10 @@ def _http(door: Door, fault: HTTPException) -> Reply:
 
 
 def _fault(door: Door, fault: Exception) -> Reply:
-    """Our mistake: logged once, here, and told without its details."""
+    """Our mistake, or a database that is away: logged once, here, and told without its details."""
     _log.error("fault", exc_info=fault)
+    if is_passing(fault):
+        return door.refuse(
+            Unavailable("The hub cannot work right now; ask again with the same key.", retry_after_seconds=2)
+        )
     return door.refuse(InternalFault("The hub made a mistake; nothing was decided. Ask again with the same key."))

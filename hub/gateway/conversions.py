@@ -64,7 +64,7 @@ class ConversionRoutes:
         principal = self._door.caller(Scope.CONVERSIONS_WRITE)
         items = loaded(_BATCH, json_body(bytes_max=BODY_BATCH_BYTES_MAX))["items"]
         assert isinstance(items, list)
-        request.environ["hub.pace"] = self._door.limiter.take(principal.client_id, cost=len(items) - 1)
+        self._door.pace(principal, len(items) - 1)
         answers: dict[int, Answer | HubError] = {}
         asked: dict[int, Asked[Acceptance]] = {}
         for index, item in enumerate(items):

@@ -18,7 +18,7 @@ from hub.gateway.metrics import Metrics
 from hub.gateway.paging import Cursors
 from hub.gateway.parsing import idempotency_key
 from hub.gateway.problems import PROBLEM_TYPE, problem_of
-from hub.gateway.refusals import ScopeMissing
+from hub.gateway.refusals import RateLimited, ScopeMissing
 from hub.gateway.replies import JSON, Reply, json_reply
 from hub.gateway.services import Services
 from hub.kernel.errors import HubError
@@ -48,8 +48,19 @@ class Door:
         """Who is calling. Raises: TokenMissing, TokenInvalid, ScopeMissing, RateLimited."""
         environ = request.environ
         principal = authorised(self.services.guard, environ.get("HTTP_AUTHORIZATION", ""), scope)
-        environ["hub.pace"] = self.limiter.take(principal.client_id, cost=cost)
+        self.pace(principal, cost)
         return principal
+
+    def pace(self, principal: Principal, cost: int) -> None:
+        """Count this request, or this many more of it. Raises: RateLimited."""
+        environ = request.environ
+        try:
+            environ["hub.pace"] = self.limiter.take(principal.client_id, cost=cost)
+        except RateLimited as refusal:
+            wait = refusal.facts["retry_after_seconds"]
+            assert isinstance(wait, int)
+            environ["hub.pace"] = Pace(0, wait)
+            raise
 
     def operator(self, scope: str) -> Principal:
         """One of the hub's own people. Raises: what `caller` raises; ScopeMissing for a partner's client."""

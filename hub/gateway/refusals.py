@@ -104,6 +104,12 @@ class IdempotencyInProgress(HubError):
     code = "idempotency_in_progress"
 
 
+class Unavailable(HubError):
+    """The database cannot be reached right now; try again after `retry_after_seconds`."""
+
+    code = "unavailable"
+
+
 class InternalFault(HubError):
     """A mistake of the hub's own; nothing was decided."""
 

@@ -26,6 +26,7 @@ STATUS: dict[str, int] = {
     "rate_limited": 429,
     "internal_fault": 500,
     "overloaded": 503,
+    "unavailable": 503,
     # Clients, keys, scopes.
     "token_invalid": 401,
     "client_missing": 404,

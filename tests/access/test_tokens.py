@@ -130,8 +130,8 @@ def test_other_algorithms_and_texts_are_refused(database: Database, vault: Vault
     foreign = jwt.encode({"alg": "ES256", "typ": "at+jwt"}, claims_of(good), ECKey.generate_key())
 
     for token in (
-        "", "a", "a.b", "a.b.c", "é.b.c", "\udcff", unsigned, foreign, f"{head}.{body}.", f"{head}.{body}.{sign}=", good + "a",
-        f"eyJhbGciOiJub25lIn0.{body}.", "x" * 5_000, f"{head}.{body}x.{sign}",
+        "", "a", "a.b", "a.b.c", "é.b.c", "\udcff", unsigned, foreign, f"{head}.{body}.", f"{head}.{body}.{sign}=",
+        good + "a", f"eyJhbGciOiJub25lIn0.{body}.", "x" * 5_000, f"{head}.{body}x.{sign}",
     ):  # fmt: skip
         with pytest.raises(TokenInvalid):
             guard.check(token)

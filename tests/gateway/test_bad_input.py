@@ -8,6 +8,7 @@ from hub.gateway.authorising import RateLimiter
 from hub.gateway.parsing import parse_json
 from hub.gateway.refusals import JsonInvalid, RateLimited
 from hub.kernel.errors import Overloaded
+from hub.storage import Database
 from tests.gateway.contract_client import World
 
 QUOTE = {"source_unit": "aerojet.mile", "target_unit": "staywell.point", "amount": 100}
@@ -354,6 +355,7 @@ def test_a_client_that_asks_too_often_waits_and_others_do_not(world: World) -> N
     assert statuses == [200, 200, 200, 429]
     assert _code(refused) == (429, "rate_limited")
     assert 1 <= int(refused.headers["Retry-After"]) <= 20
+    assert refused.headers["RateLimit"].startswith('"default";r=0;t=')
     assert slow.get("/v1/units", who="staywell").status_code == 200
 
 
@@ -394,6 +396,18 @@ def test_a_full_hub_says_when_to_come_back(world: World) -> None:
     assert _code(response) == (503, "overloaded")
     assert response.headers["Retry-After"] == "1"
     assert world.count("idempotency_keys") == 0
+
+
+def test_without_its_database_the_hub_says_come_back_later(world: World) -> None:
+    away = world.restarted(database=Database("postgresql+psycopg://nobody@127.0.0.1:1/none"))
+
+    for response in (
+        away.post("/v1/quotes", QUOTE),
+        away.post("/v1/conversions", {"quote": "q", "member": "m"}, key="k"),
+        away.get("/v1/conversions"),
+    ):
+        assert _code(response) == (503, "unavailable")
+        assert response.headers["Retry-After"] == "2"
 
 
 def test_a_fault_of_ours_is_told_without_details_and_keeps_no_key(
