@@ -1,8 +1,8 @@
 """Chart of accounts: the only file that spells ledger account codes and labels.
 
 Sign of every account: credits minus debits. `position:` above zero means that the hub owes the partner, below zero
-that the partner owes the hub. `outside:` mirrors what happened to members' points at a partner: it falls when points left a
-member there and rises when points arrived.
+that the partner owes the hub. `outside:` mirrors what happened to members' points at a partner: it falls when points
+left a member there and rises when points arrived.
 """
 
 

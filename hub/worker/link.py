@@ -87,10 +87,14 @@ class WakeUp:
 
 
 class Link:
-    """A connection that is opened, used and closed by one thread."""
+    """A connection that is opened, used and closed by one thread.
 
-    def __init__(self, broker_url: str, topology: Topology) -> None:
+    heartbeat_seconds: how long the broker may be silent before the connection counts as lost.
+    """
+
+    def __init__(self, broker_url: str, topology: Topology, *, heartbeat_seconds: int = _HEARTBEAT_SECONDS) -> None:
         self._url = broker_url
+        self._heartbeat_seconds = heartbeat_seconds
         self._topology = topology
         self._connection: Connection | None = None
         # The library's inner connection: its own `close` can leave the socket behind when the broker is gone.
@@ -109,7 +113,7 @@ class Link:
         timeouts = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
         connection = Connection(
             self._url,
-            heartbeat=_HEARTBEAT_SECONDS if durable else 0,
+            heartbeat=self._heartbeat_seconds if durable else 0,
             connect_timeout=_CONNECT_SECONDS,
             transport_options=timeouts if durable else {"polling_interval": 0.005},
         )

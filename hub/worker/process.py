@@ -10,7 +10,7 @@ from types import FrameType
 
 from hub import outbox
 from hub.kernel.clock import Clock
-from hub.kernel.limits import LANE_IN_FLIGHT_MAX, OUTBOX_LEASE_SECONDS
+from hub.kernel.limits import LANE_IN_FLIGHT_MAX, OUTBOX_IN_FLIGHT_MAX, OUTBOX_LEASE_SECONDS
 from hub.storage import Database
 from hub.worker.consumer import Consumer
 from hub.worker.handling import Handlers
@@ -44,6 +44,7 @@ class Worker:
         *,
         lease_seconds: int = OUTBOX_LEASE_SECONDS,
         lane_max: int | None = None,
+        in_flight_max: int = OUTBOX_IN_FLIGHT_MAX,
     ) -> None:
         topology = topology_of(broker_url, prefix)
         lanes = max(1, min(LANE_IN_FLIGHT_MAX, threads * 3 // 8)) if lane_max is None else lane_max
@@ -56,7 +57,7 @@ class Worker:
             database,
             Publisher(broker_url, topology),
             clock,
-            Pace(poll_ms=poll_ms, lane_max=lanes, lease_seconds=lease_seconds),
+            Pace(poll_ms, lanes, lease_seconds, in_flight_max),
             on_published=self._consumer.wake,
         )
 

@@ -33,12 +33,14 @@ _RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 class Pace:
     """How the relay claims. poll_ms: wait after which an idle relay looks again, at first; it doubles up to 250 ms.
 
-    lane_max: rows of one lane in flight over all workers. lease_seconds: how long a claimed row may take.
+    lane_max: rows of one lane in flight over all workers; in_flight_max: of all lanes together. lease_seconds: how long
+    a claimed row may take.
     """
 
     poll_ms: int
     lane_max: int
     lease_seconds: int
+    in_flight_max: int = OUTBOX_IN_FLIGHT_MAX
 
 
 class Relay:
@@ -132,7 +134,7 @@ class Relay:
     def _claim(self) -> list[Delivery]:
         now = self._clock.now()
         with self._database.work() as work:
-            room = OUTBOX_IN_FLIGHT_MAX - outbox.in_flight(work, now=now)
+            room = self._pace.in_flight_max - outbox.in_flight(work, now=now)
             if room <= 0:
                 return []
             return outbox.claim(

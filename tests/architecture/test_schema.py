@@ -1,11 +1,18 @@
 """The tables that the code declares are the tables that the migrations make."""
 
+import importlib
+import pkgutil
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import hub.wiring  # noqa: F401 - imports every room, so that every table is declared
+import hub
 from hub.storage import METADATA, Database
 from hub.storage.schema import current_revision, newest_revision
+
+for _module in pkgutil.walk_packages(hub.__path__, "hub."):
+    if _module.name.endswith(".tables"):
+        importlib.import_module(_module.name)
 
 
 def test_declared_tables_equal_migrated_tables(database: Database) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for top in ("hub", "partners", "schemas") for path in (ROOT / top).rglob("*.py"))
+MIGRATIONS = ROOT / "hub" / "storage" / "migrations" / "versions"
 TEXTS = [
     path
     for pattern in (
@@ -48,6 +49,8 @@ def test_every_module_says_what_it_knows() -> None:
 def test_functions_and_modules_stay_short() -> None:
     long = []
     for path in SOURCES:
+        if path.parent == MIGRATIONS:
+            continue  # one list of statements each, read from top to bottom once
         text = path.read_text()
         lines_max = ADAPTER_LINES_MAX if path.name == "adapter.py" else MODULE_LINES_MAX
         if text.count("\n") > lines_max:
@@ -106,7 +109,7 @@ def test_public_functions_say_what_they_are_for() -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
         and not node.name.startswith("_")
         and ast.get_docstring(node) is None
-        and "migrations/versions" not in _relative(path)
+        and path.parent != MIGRATIONS
     ]
 
     assert silent == []

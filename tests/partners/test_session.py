@@ -44,16 +44,16 @@ class ScriptedFace(Face):
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def moved(self, result: Answered) -> Answer:
-        raise NotImplementedError
+        raise AssertionError("a scripted partner only fails")
 
     def found(self, result: Found) -> Answer:
-        raise NotImplementedError
+        raise AssertionError("a scripted partner only fails")
 
     def member(self, lookup: Lookup, view: MemberView | None, refusal: Reason | None) -> Answer:
-        raise NotImplementedError
+        raise AssertionError("a scripted partner only fails")
 
     def muddled(self, move: Move) -> Answer:
-        raise NotImplementedError
+        raise AssertionError("a scripted partner only fails")
 
 
 OK = json_answer(200, {"ok": True})

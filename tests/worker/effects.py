@@ -79,6 +79,7 @@ def working(
     threads: int = 8,
     lease_seconds: int = 60,
     lane_max: int = 24,
+    in_flight_max: int = 2_048,
 ) -> Iterator[Worker]:
     """A worker that runs within the block."""
     worker = Worker(
@@ -91,6 +92,7 @@ def working(
         10,
         lease_seconds=lease_seconds,
         lane_max=lane_max,
+        in_flight_max=in_flight_max,
     )
     worker.start()
     try:

@@ -15,7 +15,6 @@ from sqlalchemy import make_url
 from hub import outbox
 from hub.outbox import QUEUES, Delivery
 from hub.storage import Database
-from hub.worker import link as link_module
 from hub.worker.direct import run_due
 from hub.worker.link import Link
 from tests.worker.conftest import Broker
@@ -197,12 +196,9 @@ def test_queues_that_exist_with_other_arguments_are_not_taken_over(rabbitmq: Bro
     assert not link.is_open
 
 
-def test_a_silent_broker_is_noticed_by_its_missing_heartbeat(
-    line: tuple[Proxy, Broker], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link_module, "_HEARTBEAT_SECONDS", 1)
+def test_a_silent_broker_is_noticed_by_its_missing_heartbeat(line: tuple[Proxy, Broker]) -> None:
     proxy, broker = line
-    link = Link(broker.url, broker.topology)
+    link = Link(broker.url, broker.topology, heartbeat_seconds=1)
     link.open()
     proxy.mute()
 

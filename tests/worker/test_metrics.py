@@ -44,10 +44,7 @@ def test_faults_and_unknown_kinds_are_counted_apart(database: Database, broker: 
     assert _value("hub_worker_handled_total", kind="leg.unheard", outcome="unknown") == 0
 
 
-def test_no_more_than_so_many_are_in_flight_over_all_lanes(
-    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.worker.relay.OUTBOX_IN_FLIGHT_MAX", 5)
+def test_no_more_than_so_many_are_in_flight_over_all_lanes(database: Database, broker: Broker) -> None:
     make_table(database)
     most: list[int] = []
     counting = Counting(database)
@@ -58,7 +55,7 @@ def test_no_more_than_so_many_are_in_flight_over_all_lanes(
         counting(delivery)
 
     announce(database, [message(f"m{number:02}", lane=f"lane_{number}") for number in range(30)])
-    with working(database, broker, {"leg.due": handler}) as worker:
+    with working(database, broker, {"leg.due": handler}, in_flight_max=5) as worker:
         worker.drain(30)
 
     assert len(counting.calls) == 30
