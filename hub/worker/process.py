@@ -6,6 +6,7 @@ Knows how they are put together. The handlers and their meaning are handed in.
 import signal
 import threading
 import time
+from datetime import timedelta
 from types import FrameType
 
 from hub import outbox
@@ -101,8 +102,10 @@ class Worker:
         deadline = time.monotonic() + seconds_max
         while True:
             self.nudge()
+            # What is announced between this reading of the clock and the snapshot must not look like later work.
+            soon = self._clock.now() + timedelta(milliseconds=200)
             with self._database.read() as work:
-                left = outbox.backlog(work, now=self._clock.now())
+                left = outbox.backlog(work, now=soon)
             if left.due == 0 and left.in_flight == 0:
                 return
             if time.monotonic() > deadline:

@@ -1,6 +1,5 @@
 """What the worker counts."""
 
-import pytest
 from prometheus_client import REGISTRY
 
 from hub import outbox
