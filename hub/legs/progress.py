@@ -73,9 +73,15 @@ def answered(leg: Leg, outcome: Outcome, profile: LegProfile, now: datetime) -> 
 
 
 def proven(leg: Leg, outcome: Done | Refused, now: datetime) -> Leg:
-    """The leg ended by proof; a partner that knows the key for something else is a matter for a person."""
+    """The leg ended by proof.
+
+    A partner that knows the key for something else, or that applied another amount, is a matter for a person.
+    """
     if isinstance(outcome, Refused) and outcome.reason is Reason.KEY_REUSED:
         return by_hand(leg, outcome.reason.value)
+    asked = leg.amount + (0 if leg.bonus_apart else leg.bonus)
+    if isinstance(outcome, Done) and outcome.amount not in (None, asked):
+        return by_hand(leg, "amount_differs")
     leg = replace(leg, lease_until=None, next_at=now, pending=False)
     if isinstance(outcome, Done):
         surviving = outcome.membership if outcome.membership != leg.membership else ""

@@ -192,6 +192,18 @@ def test_a_key_that_the_partner_knows_for_something_else_goes_to_a_person() -> N
     assert answered(leg, Refused(Reason.KEY_REUSED), PROFILE, NOW).state is LegState.BY_HAND
 
 
+def test_a_partner_that_applied_another_amount_is_a_matter_for_a_person() -> None:
+    leg = started(replace(_leg(), amount=300, bonus=40), AttemptKind.INQUIRY, PROFILE, NOW)
+
+    other = answered(leg, Done("r", amount=300), PROFILE, NOW)
+    whole = answered(leg, Done("r", amount=340), PROFILE, NOW)
+    untold = answered(leg, Done("r"), PROFILE, NOW)
+
+    assert (other.state, other.reason) == (LegState.BY_HAND, "amount_differs")
+    assert whole.state is LegState.DONE
+    assert untold.state is LegState.DONE
+
+
 @pytest.mark.parametrize(
     ("role", "undoes", "rules", "expected"),
     [

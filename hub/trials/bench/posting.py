@@ -27,9 +27,9 @@ _SETUP: tuple[LiteralString, ...] = (
 _METHOD = (
     f"Batches of {BATCH_POSTINGS:,} postings of two transfers (4 entries) between the same two accounts, one "
     f"connection, embedded PostgreSQL with durable commits, median of {_ROUNDS} rounds. The ledger does all it always "
-    "does: keys, balances, turnover, content hashes, seal, triggers. Bare COPY writes the same rows of keys, "
-    "postings and entries from prepared text into tables of the same shape and indexes, without triggers, and updates the two balances, in one "
-    "transaction; rounds alternate."
+    "does: keys, balances, turnover, content hashes, seal, triggers. Bare COPY writes the same rows of keys, postings "
+    "and entries from prepared text into tables of the same shape and indexes, without triggers, and updates the two "
+    "balances, in one transaction; rounds alternate."
 )
 
 
