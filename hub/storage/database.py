@@ -13,6 +13,8 @@ import psycopg
 from sqlalchemy import Connection, CursorResult, Executable, MetaData, create_engine
 from sqlalchemy.engine import Engine
 
+from hub.storage.copying import copy_text
+
 METADATA = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -68,13 +70,15 @@ class Work:
             return cursor.rowcount
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Append `rows` to `table` by COPY, the fastest way in. Values in the order of `columns`."""
+        """Append `rows` to `table` by COPY, the fastest way in: values in the order of `columns`, see `copy_text`."""
         statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
             psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
         )
+        text = copy_text(rows)
+        if not text:
+            return
         with self.raw.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+            copy.write(text)
 
 
 class Database:

@@ -130,10 +130,7 @@ def _link(
     def record(index: int) -> tuple[ApiClient, str]:
         actor, place, number = wanted[index]
         client = clients[actor.source_partner]
-        body: dict[str, object] = {"member": actor.member, "partner": place, "membership": number}
-        if place != actor.source_partner:
-            # The member consents that its bank may take points back from there, which a reversal needs.
-            body["debit_by"] = [actor.source_partner]
+        body = {"member": actor.member, "partner": place, "membership": number}
         return client, str(client.post("/v1/links", body, key=f"demo-{run}-link-{index}")["id"])
 
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -115,7 +115,7 @@ class Demonstration:
         """Convert `conversions` times on all routes, wait until all have ended, and reckon."""
         start = time.monotonic()
         self._before = self._outside()
-        partners = sorted({route.source.split(".")[0] for route in self._routes})
+        partners = sorted({unit.split(".")[0] for route in self._routes for unit in (route.source, route.target)})
         self._clients = clients_of(self._hub, self._url, partners)
         actors = assemble(
             self._hub,
@@ -194,8 +194,10 @@ class Demonstration:
             if found["target_unit"] == "staywell.night":
                 continue  # half of a half night is none
             path = f"/v1/conversions/{conversion}/reversals"
+            # A reversal debits the target, so it is the target's client that may ask for it.
+            asking = self._clients[str(found["target_partner"])]
             try:
-                back = client.post(path, {"amount": part}, key=f"demo-{self._run}-back-{conversion}")
+                back = asking.post(path, {"amount": part}, key=f"demo-{self._run}-back-{conversion}")
             except ApiRefused as refusal:
                 self._summary.refused[str(refusal.facts.get("problem"))] += 1
                 continue

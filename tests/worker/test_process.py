@@ -170,9 +170,9 @@ def test_a_message_that_faults_every_time_is_buried_and_holds_up_nobody(database
         handler(delivery)
 
     subjects = announce(database, [message("poison"), *(message(f"m{number}") for number in range(9))])
+    with database.work() as work:
+        work.run("UPDATE outbox_message SET faults = 11 WHERE subject = 'poison'")
     with working(database, broker, {"leg.due": poison}) as worker:
-        with database.work() as work:
-            work.run("UPDATE outbox_message SET faults = 11 WHERE subject = 'poison'")
         worker.drain(30)
 
     assert effects(database) == [subject for subject in subjects if subject != "poison"]
