@@ -4,8 +4,10 @@ Knows every constructor. Decides nothing and holds no business rule.
 """
 
 import atexit
+import importlib
 import json
 import os
+import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from flask import Flask
 
+import hub
 from hub import outbox
 from hub.access import keys as access_keys
 from hub.access import service as access
@@ -50,6 +53,11 @@ from partners.sandbox.oauth import TOKEN_PATH, Credentials
 # restarting, short enough that a member hardly notices.
 _BREAKER_FAILURES = 20
 _BREAKER_REST_SECONDS = 5
+
+# Rows of tables that are declared can wait and go in together with others (`Work.append`).
+for _module in pkgutil.walk_packages(hub.__path__, "hub."):
+    if _module.name.endswith(".tables"):
+        importlib.import_module(_module.name)
 
 _SWEEP_ROWS_MAX = 1_000
 _SWEEP_SECONDS = 5

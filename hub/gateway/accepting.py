@@ -113,7 +113,7 @@ class Writing:
 def _alone(work: Work, effect: Effect, now: datetime) -> Answer | HubError:
     """What `effect` answers; what it wrote before a refusal is taken back, and only that."""
     try:
-        with work.connection.begin_nested():
+        with work.savepoint():
             return effect(work, now)
     except HubError as refusal:
         return refusal

@@ -45,7 +45,9 @@ class _Parcel(Generic[Request, Answer]):
         self.requests = requests
         self.answers: list[Answer | HubError] = []
         self.fault: BaseException | None = None
-        self.ready = threading.Event()
+        # A bare lock instead of an event: held until the answers are there, it wakes its one waiter in a single call.
+        self.ready = threading.Lock()
+        self.ready.acquire()
 
 
 class Batcher(Generic[Request, Answer]):
@@ -105,7 +107,7 @@ class Batcher(Generic[Request, Answer]):
             self._queue.append(parcel)
             self._start_if_needed()
             self._arrived.notify()
-        parcel.ready.wait()
+        parcel.ready.acquire()
         if parcel.fault is not None:
             raise parcel.fault
         return parcel.answers
@@ -155,13 +157,13 @@ class Batcher(Generic[Request, Answer]):
                 self._finish(parcels[middle:])
                 return
             parcels[0].fault = fault
-            parcels[0].ready.set()
+            parcels[0].ready.release()
             return
         start = 0
         for parcel in parcels:
             end = start + len(parcel.requests)
             parcel.answers = answers[start:end]
-            parcel.ready.set()
+            parcel.ready.release()
             start = end
 
     def _commit(self, requests: list[Request]) -> list[Answer | HubError]:

@@ -6,25 +6,54 @@ else is our mistake.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
+from typing import LiteralString
 
 from psycopg.types.json import Jsonb
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
 
+_UNESCAPES = {
+    "\\\\": "\\", "\\n": "\n", "\\t": "\t", "\\r": "\r", "\\b": "\b", "\\f": "\f", "\\v": "\v",
+}  # fmt: skip
+_ESCAPED = re.compile(r"\\[\\ntrbfv]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"})
 
 
-def copy_text(rows: Iterable[Sequence[object]]) -> bytes:
-    """All rows in COPY's text format, UTF-8. Empty for no rows."""
+def copy_lines(rows: Iterable[Sequence[object]]) -> list[str]:
+    """Each row as a line of COPY's text format, line end included."""
     kinds = _RENDERERS
     other = _other
-    lines = ["\t".join([kinds.get(type(value), other)(value) for value in row]) for row in rows]
-    if not lines:
-        return b""
-    lines.append("")
-    return "\n".join(lines).encode()
+    return ["\t".join([kinds.get(type(value), other)(value) for value in row]) + "\n" for row in rows]
+
+
+def arrays_of(lines: Sequence[str]) -> list[str]:
+    """The same rows as one array literal of texts per column, quoted here: the driver does it element by element."""
+    columns = zip(*(line[:-1].split("\t") for line in lines), strict=True)
+    return ["{" + ",".join([_element(text) for text in column]) + "}" for column in columns]
+
+
+@lru_cache(maxsize=256)
+def insert_of(table: Table, columns: tuple[str, ...]) -> LiteralString:
+    """A statement that appends rows given as one array of texts per column."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    casts = ", ".join(f"{name}::{table.columns[name].type.compile(dialect)}" for name in columns)
+    arrays = ", ".join(["%s::text[]"] * len(columns))
+    names = ", ".join(columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {casts} FROM unnest({arrays}) AS row ({names})"  # noqa: S608
+
+
+def _element(text: str) -> str:
+    if "\\" in text:
+        if text == "\\N":
+            return "NULL"
+        text = _ESCAPED.sub(lambda match: _UNESCAPES[match[0]], text).replace("\\", "\\\\")
+    return '"' + (text.replace('"', '\\"') if '"' in text else text) + '"'
 
 
 def _string(value: str) -> str:

@@ -3,13 +3,15 @@
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from hub.storage import Database
-from hub.storage.copying import copy_text
+import hub.outbox.tables  # noqa: F401 - only rows of declared tables wait
+from hub.storage import Database, Work
+from hub.storage.copying import arrays_of, copy_lines
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40)
 INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
@@ -70,9 +72,108 @@ def test_a_document_comes_back_as_it_was(database: Database) -> None:
 @pytest.mark.parametrize("value", [1.5, object(), {"a": 1}, (1, 2)])
 def test_what_copy_has_no_text_for_is_our_mistake(value: object) -> None:
     with pytest.raises(AssertionError, match="no COPY text"):
-        copy_text([(value,)])
+        copy_lines([(value,)])
 
 
 def test_no_rows_are_no_text() -> None:
-    assert copy_text([]) == b""
-    assert copy_text([(uuid.UUID(int=1), None)]) == b"00000000-0000-0000-0000-000000000001\t\\N\n"
+    assert copy_lines([]) == []
+    assert copy_lines([(uuid.UUID(int=1), None)]) == ["00000000-0000-0000-0000-000000000001\t\\N\n"]
+
+
+@given(rows=st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=10))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_arrays_of_lines_are_the_texts_that_went_in(database: Database, rows: list[tuple[str, str | None]]) -> None:
+    arrays = arrays_of(copy_lines(rows))
+
+    with database.read() as work:
+        found = work.fetch("SELECT * FROM unnest(%s::text[], %s::text[])", arrays)
+
+    assert found == rows
+
+
+MESSAGES = (
+    "queue",
+    "kind",
+    "subject",
+    "lane",
+    "body",
+    "state",
+    "available_at",
+    "attempts",
+    "faults",
+    "trace",
+    "created_at",
+)
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _message(subject: str | None) -> tuple[object, ...]:
+    return ("legs", "test", subject, "lane", "{}", "waiting", MOMENT, 0, 0, "", MOMENT)
+
+
+@pytest.mark.parametrize("count", [1, 7, 200, 201, 500])
+def test_few_rows_wait_and_many_are_copied_and_all_arrive(database: Database, count: int) -> None:
+    subjects = [f"s{number:03}\\ \t \n" for number in range(count)]
+
+    with database.work() as work:
+        work.copy_in("outbox_message", MESSAGES, [_message(subject) for subject in subjects])
+        seen_inside = work.fetch("SELECT count(*) FROM outbox_message")
+
+    with database.read() as work:
+        found = [subject for (subject,) in work.fetch("SELECT subject FROM outbox_message ORDER BY id")]
+    assert seen_inside == [(count,)]
+    assert found == subjects
+
+
+def test_what_waits_is_sent_before_the_commit_in_order(database: Database) -> None:
+    with database.work() as work:
+        work.copy_in("outbox_message", MESSAGES, [_message("a")])
+        work.run_later("UPDATE outbox_message SET subject = %s", ["b"], rows=1)
+        work.copy_in("outbox_message", MESSAGES, [_message("c")])
+
+    with database.read() as work:
+        assert work.fetch("SELECT subject FROM outbox_message ORDER BY id") == [("b",), ("c",)]
+
+
+def test_a_broken_promise_of_a_waiting_statement_takes_everything_back(database: Database) -> None:
+    def act() -> None:
+        with database.work() as work:
+            work.copy_in("outbox_message", MESSAGES, [_message("a")])
+            work.run_later("UPDATE outbox_message SET subject = 'x' WHERE subject = 'nobody'", [], rows=1)
+
+    with pytest.raises(AssertionError, match="0 rows, not 1"):
+        act()
+
+    with database.read() as work:
+        assert work.fetch("SELECT count(*) FROM outbox_message") == [(0,)]
+
+
+def test_a_waiting_statement_that_fails_says_why_and_takes_everything_back(database: Database) -> None:
+    def act() -> None:
+        with database.work() as work:
+            work.copy_in("outbox_message", MESSAGES, [_message("a")])
+            work.copy_in("outbox_message", MESSAGES, [_message(None)])
+            work.run_later("UPDATE outbox_message SET subject = 'x'", [])
+
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        act()
+
+    with database.read() as work:
+        assert work.fetch("SELECT count(*) FROM outbox_message") == [(0,)]
+
+
+def test_a_savepoint_takes_back_what_waits_in_it_and_nothing_else(database: Database) -> None:
+    def refuse(work: Work) -> None:
+        with work.savepoint():
+            work.copy_in("outbox_message", MESSAGES, [_message("inside")])
+            raise RuntimeError
+
+    with database.work() as work:
+        work.copy_in("outbox_message", MESSAGES, [_message("before")])
+        with pytest.raises(RuntimeError):
+            refuse(work)
+        with work.savepoint():
+            work.copy_in("outbox_message", MESSAGES, [_message("kept")])
+
+    with database.read() as work:
+        assert work.fetch("SELECT subject FROM outbox_message ORDER BY id") == [("before",), ("kept",)]
