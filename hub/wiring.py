@@ -31,6 +31,7 @@ from hub.gateway.idempotency import forget_old_answers
 from hub.gateway.services import Services
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.log import start_logging
+from hub.kernel.parent import end_with_parent
 from hub.legs.service import Legs
 from hub.legs.types import LegProfile
 from hub.rates.catalogue import Catalogue, CatalogueCache
@@ -317,6 +318,7 @@ def opened_hub(settings: Settings) -> Iterator[Hub]:
 
 def wsgi() -> Flask:
     """The WSGI application of one serving process; what it opens lives as long as the process."""
+    end_with_parent()
     settings = read_settings()
     start_logging(settings.log_level)
     stack = ExitStack()

@@ -4,7 +4,6 @@ Knows Flask and which resources there are. Decides nothing about points.
 """
 
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -41,10 +40,6 @@ from hub.kernel.limits import BODY_BATCH_BYTES_MAX
 
 _log = logging.getLogger(__name__)
 
-# The thread that commits batches wakes after every answer of the database and then waits for its turn among the threads
-# of requests: a turn of Python's default 5 ms, thirty times a batch, would be most of the time of a conversion.
-_SWITCH_SECONDS = 0.000_2
-
 _RESOURCES = (
     ContractRoutes,
     ConversionRoutes,
@@ -71,7 +66,6 @@ def create_app(services: Services) -> Flask:
     """
     if not is_secure_transport(services.public_url):
         raise SettingInvalid("HUB_PUBLIC_URL must begin with https:// (http:// only for the machine itself).")
-    sys.setswitchinterval(_SWITCH_SECONDS)
     app = _App("hub", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BATCH_BYTES_MAX
     app.url_map.strict_slashes = True

@@ -55,7 +55,8 @@ def served(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
         except OSError:
             time.sleep(0.05)
     yield port, process
-    process.kill() if process.poll() is None else None
+    if process.poll() is None:
+        process.terminate()  # killed, it would leave its own processes behind
     process.wait(30)
 
 

@@ -254,7 +254,7 @@ def test_closing_under_load_loses_and_strands_nothing(database: Database) -> Non
     closed: list[int] = []
 
     def close_often() -> None:
-        while not stop.is_set() and len(closed) < 40:
+        while not stop.wait(0.002):
             with database.work() as work:
                 closed.append(ledger.close_period(work, now=NOW).number)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -98,6 +99,45 @@ def test_workers_killed_at_random_moments_lose_and_double_nothing(tmp_path: Path
     assert summary.differences == 0
     assert summary.disagreements == []
     assert summary.double_applications == 0
+
+
+_UP = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from hub.commands.running import running_hub
+from hub.commands.supervisor import free_port
+from hub.config import read_settings
+settings = replace(read_settings({}), data_dir=Path(sys.argv[1]), api_port=free_port(), log_level="ERROR")
+with running_hub(settings, sandbox=False) as running:
+    print(*(running.supervisor.pid(name) for name in ("api", "worker", "scheduler")), flush=True)
+    time.sleep(120)
+"""
+
+
+def test_nothing_is_left_behind_when_the_whole_hub_is_killed(tmp_path: Path) -> None:
+    up = subprocess.Popen([sys.executable, "-c", _UP, str(tmp_path / "data")], stdout=subprocess.PIPE, text=True)
+    assert up.stdout is not None
+    pids = [int(pid) for pid in up.stdout.readline().split()]
+    postmaster = int((tmp_path / "data" / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    up.kill()
+    up.communicate()
+
+    assert len(pids) == 3
+    deadline = time.monotonic() + 60
+    left = [*pids, postmaster]
+    while left and time.monotonic() < deadline:
+        left = [pid for pid in left if _runs(pid)]
+        time.sleep(0.1)
+    assert left == []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_taken_port_is_named_with_the_setting_to_change(tmp_path: Path) -> None:
