@@ -1,13 +1,11 @@
 """The hub's processes: everything at once, or each by itself."""
 
-import signal
-import threading
-from types import FrameType
-
 import click
 
 from hub.commands.output import json_option, show
 from hub.commands.running import running_hub
+from hub.commands.signals import wait_for_signal
+from hub.commands.trials import DEMONSTRATED, demonstrate, print_invitation, print_summary
 from hub.config import read_settings
 from hub.gateway.server import serve
 from hub.kernel.log import start_logging
@@ -24,9 +22,8 @@ def up(demo: bool) -> None:
     start_logging("WARNING" if demo else settings.log_level)
     with running_hub(settings, sandbox=demo) as running:
         if demo:
-            from hub.commands.trials import demonstrate
-
-            demonstrate(running, conversions=1_200)
+            print_summary(demonstrate(running, conversions=DEMONSTRATED))
+            print_invitation(running)
         click.echo(f"The hub answers at {running.url} (documentation at {running.url}/docs). Ctrl-C ends it.")
         wait_for_signal()
 
@@ -93,22 +90,6 @@ def db_upgrade(as_json: bool) -> None:
     show(
         {"before": before, "after": after}, as_json=as_json, plain=lambda: click.echo(f"{before or 'empty'} → {after}")
     )
-
-
-def wait_for_signal() -> None:
-    """Return when SIGTERM or SIGINT arrives. Called by the main thread."""
-    asked = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        while not asked.wait(timeout=1):
-            pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 COMMANDS = (up, api, worker, scheduler, sandbox, db)

@@ -13,18 +13,21 @@ from rich.table import Table
 
 from hub.commands.output import CHECK_FAILED, json_option, show
 from hub.commands.running import Running, running_hub
+from hub.commands.signals import wait_for_signal
 from hub.commands.supervisor import free_port
 from hub.config import read_settings
 from hub.kernel.log import start_logging
 from hub.trials.bench import MEASUREMENTS
 from hub.trials.bench.figures import Figure, as_markdown, machine
 from hub.trials.cast import Progress as ProgressCall
+from hub.trials.cast import clients_of
 from hub.trials.demonstration import Demonstration, Summary
 from hub.trials.stage import set_stage
 
 # Faults of each kind in a thousand calls: with some 3,000 calls that move points, about 45 of each are seen.
 _FAULTS_PER_MILLE = 15
-_CONVERSIONS = 1_200
+DEMONSTRATED = 1_200
+_INVITED = "amex_mr"
 
 _INTRODUCTION = (
     "Written by `make bench`. Each figure is taken beside a baseline in the same run on the same machine; the ratio is "
@@ -34,13 +37,11 @@ _INTRODUCTION = (
 
 @click.command("demo")
 @click.option("--once", is_flag=True, help="End when the demonstration has ended instead of staying up.")
-@click.option("--conversions", type=click.IntRange(1, 20_000), default=_CONVERSIONS, show_default=True)
+@click.option("--conversions", type=click.IntRange(1, 20_000), default=DEMONSTRATED, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides who converts what and what goes wrong.")
 @json_option
 def demo(once: bool, conversions: int, seed: int, as_json: bool) -> None:
     """Convert on all real routes with simulated partners; exit 3 unless all ended and the books hold."""
-    from hub.commands.processes import wait_for_signal
-
     settings = read_settings()
     start_logging("ERROR")
     if once:
@@ -49,8 +50,9 @@ def demo(once: bool, conversions: int, seed: int, as_json: bool) -> None:
         settings = replace(settings, api_port=free_port(), sandbox_url=sandbox)
     with running_hub(settings, sandbox=True) as running:
         summary = demonstrate(running, conversions=conversions, seed=seed, quiet=as_json)
-        show(summary.view(), as_json=as_json, plain=lambda: _print(summary, running))
+        show(summary.view(), as_json=as_json, plain=lambda: print_summary(summary))
         if not once:
+            print_invitation(running)
             wait_for_signal()
     if not summary.ok:
         sys.exit(CHECK_FAILED)
@@ -81,7 +83,8 @@ def _progress(quiet: bool) -> Iterator[ProgressCall]:
         yield tell
 
 
-def _print(summary: Summary, running: Running) -> None:
+def print_summary(summary: Summary) -> None:
+    """What a demonstration came to, as tables."""
     console = Console()
     counted = Table("conversions", "", title="Conversions by state", title_justify="left")
     for state, count in sorted(summary.states.items()):
@@ -109,7 +112,18 @@ def _print(summary: Summary, running: Running) -> None:
     console.print(f"simulators' own books: {agreed}")
     if not summary.ok:
         console.print("NOT everything held; see above.")
-    console.print(f"\nTry it: curl {running.url}/readyz", soft_wrap=True)
+
+
+def print_invitation(running: Running) -> None:
+    """Two lines to paste: a token for a new test client, and a first question."""
+    [client] = clients_of(running.hub, running.url, [_INVITED]).values()
+    id_, secret = client.credentials
+    click.echo(
+        f"Try it, as a client of {_INVITED}:\n"
+        f"  TOKEN=$(curl -s -u {id_}:{secret} -d grant_type=client_credentials {running.url}/oauth/token"
+        ' | sed -E \'s/.*"access_token": *"([^"]+)".*/\\1/\')\n'
+        f'  curl -s -H "Authorization: Bearer $TOKEN" "{running.url}/v1/conversions?limit=3"'
+    )
 
 
 @click.command("bench")

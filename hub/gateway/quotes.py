@@ -31,15 +31,21 @@ class QuoteRoutes:
         body = loaded(_QUOTE, json_body())
         services = self._door.services
         now = services.clock.now()
+        wanted = _price_request(body)
+        member = str(body.get("member", ""))
         with services.database.read() as work:
             catalogue = services.catalogues.get(work)
+            campaigns = catalogue.campaigns.get((wanted.source_unit, wanted.target_unit), ())
+            capped = member and any(campaign.member_cap is not None for campaign in campaigns)
+            used = services.conversions.bonus_used(work, member) if capped else {}
         quote = services.quoter.quote(
             catalogue,
-            _price_request(body),
-            member=str(body.get("member", "")),
+            wanted,
+            member=member,
             client_partner=principal.partner,
             at=now,
-            id=new_id("qt", now),
+            id=new_id("quo", now),
+            used=used,
         )
         if quote.live != principal.live:
             raise TestLiveMixed("A test client quotes test units and a live client live ones.")

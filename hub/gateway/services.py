@@ -31,6 +31,9 @@ class ConversionsPort(Protocol):
     def reverse(self, work: Work, requests: Sequence[ReversalRequest], *, now: datetime) -> list[Conversion | HubError]:
         """Convert back, whole or in part."""
 
+    def bonus_used(self, work: Work, member: str) -> dict[str, int]:
+        """Bonus points this member had so far, by campaign."""
+
     def get(self, work: Work, id: str, *, client_partner: str) -> Conversion:
         """One conversion that this partner may see."""
 

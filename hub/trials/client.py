@@ -26,7 +26,7 @@ class ApiClient:
 
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self.url = url
-        self._credentials = (client_id, client_secret)
+        self.credentials = (client_id, client_secret)
         self._local = threading.local()
         self._lock = threading.Lock()
         self._token = ""
@@ -47,7 +47,7 @@ class ApiClient:
                 answer = requests.post(
                     f"{self.url}/oauth/token",
                     data={"grant_type": "client_credentials"},
-                    auth=self._credentials,
+                    auth=self.credentials,
                     timeout=_TIMEOUT_SECONDS,
                 )
                 document = answer.json()

@@ -1,7 +1,11 @@
 """Units, partners, rate rules, members and links over HTTP: who sees them and who may write."""
 
+from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
+from hub.rates import service as rates
+from hub.rates.types import CampaignDraft
 from tests.gateway.contract_client import World
 
 RULE: dict[str, Any] = {
@@ -158,3 +162,31 @@ def test_a_partner_records_who_else_may_debit_its_own_memberships(world: World) 
     response = world.post("/v1/links", own, who="hub", key="l")
 
     assert (response.status_code, response.json["debit_by"]) == (202, ["aerojet"])
+
+
+def test_a_quote_counts_what_the_member_had_of_a_capped_campaign(world: World) -> None:
+    now = world.services.clock.now()
+    with world.database.work() as work:
+        draft = CampaignDraft(
+            name="capped",
+            source_unit="aerojet.mile",
+            target_unit="staywell.point",
+            funder="hub",
+            starts_on=now.date() - timedelta(days=1),
+            ends_on_inclusive=now.date() + timedelta(days=9),
+            percent=Fraction(50),
+            member_cap=2_500,
+        )
+        campaign = rates.propose_campaign(work, draft, actor="alice", now=now)
+    with world.database.work() as work:
+        rates.fund_campaign(work, campaign, currency="USD", amount=10**12, key="first", actor="alice", now=now)
+    with world.database.work() as work:
+        rates.activate_campaign(work, campaign, actor="bob", now=now)
+    asked = {"source_unit": "aerojet.mile", "target_unit": "staywell.point", "amount": 10_000, "member": world.member}
+
+    first = world.post("/v1/quotes", asked).json
+    world.post("/v1/conversions", {"quote": first["quote"], "member": world.member}, key="k")  # type: ignore[index]
+    second = world.post("/v1/quotes", asked).json
+
+    assert (first["base"], first["bonus"]) == (4_000, 2_000)  # type: ignore[index]
+    assert (second["base"], second["bonus"]) == (4_000, 500)  # type: ignore[index]
