@@ -5,14 +5,14 @@ import click
 from hub import __version__
 from hub.commands import books, clients, members, partners, processes, rates, trials
 from hub.commands.output import HubGroup
-from hub.kernel.parent import end_with_parent_if_asked
+from hub.kernel.parent import end_with_parent
 
 
 @click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hub")
 def main() -> None:
     """Converts points between brands through a shared, verifiable clearing ledger."""
-    end_with_parent_if_asked()
+    end_with_parent()
 
 
 for command in (

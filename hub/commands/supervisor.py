@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 
 from hub.kernel.errors import HubError
-from hub.kernel.parent import ENDS_WITH_PARENT
+from hub.kernel.parent import ENDS_WITH
 
 _STOP_SECONDS_MAX = 30
 _START_SECONDS_MAX = 60
@@ -43,7 +43,7 @@ class Supervisor:
     """Children by name. environment: what all of them are given on top of this process's own."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {**os.environ, **environment, ENDS_WITH_PARENT: "1"}
+        self._environment = {**os.environ, **environment, ENDS_WITH: str(os.getpid())}
         self._commands: dict[str, list[str]] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._restarts = 0

@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.log import LogLevels
 
 from hub.config import Settings
+from hub.kernel.parent import ENDS_WITH
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def serve(settings: Settings, target: str) -> None:
     target: `module:function`; the function takes nothing and returns the WSGI application.
     """
     _share_metrics(settings.data_dir / "metrics")
+    os.environ[ENDS_WITH] = str(os.getpid())  # the serving processes ask for it, see `hub.wiring.wsgi`
     server = Granian(
         target,
         address=settings.api_host,

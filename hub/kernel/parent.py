@@ -7,21 +7,18 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 
-# Set by whoever starts processes that must not outlive it.
-ENDS_WITH_PARENT = "HUB_ENDS_WITH_PARENT"
+# Holds the process id of whoever starts processes that must not outlive it.
+ENDS_WITH = "HUB_ENDS_WITH"
 
 
 def end_with_parent() -> None:
-    """Be asked to end (SIGTERM) as soon as the parent is gone, however it went. Does nothing but on Linux."""
-    if not sys.platform.startswith("linux"):
+    """Be asked to end (SIGTERM) as soon as the process named in the environment is gone, however it went.
+
+    It has to be this process's parent. Without a name, and but on Linux, nothing happens.
+    """
+    starter = os.environ.get(ENDS_WITH, "")
+    if not starter.isdigit() or not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it went while we were asking
+    if os.getppid() != int(starter):  # it went before the kernel was asked
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def end_with_parent_if_asked() -> None:
-    """The same, if the starter wants it."""
-    if os.environ.get(ENDS_WITH_PARENT) == "1":
-        end_with_parent()

@@ -122,7 +122,8 @@ def test_nothing_is_left_behind_when_the_whole_hub_is_killed(tmp_path: Path) -> 
     postmaster = int((tmp_path / "data" / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     up.kill()
-    up.communicate()
+    up.wait()
+    up.stdout.close()
 
     assert len(pids) == 3
     deadline = time.monotonic() + 60
