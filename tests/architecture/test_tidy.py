@@ -115,6 +115,23 @@ def test_public_functions_say_what_they_are_for() -> None:
     assert silent == []
 
 
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("deploy/*.md"),
+        *ROOT.glob("partners/**/*.md"),
+    ]
+    broken = [
+        f"{_relative(path)}: {target}"
+        for path in documents
+        for target in re.findall(r"\]\(([^)#:\s]+)\)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
+
+    assert broken == []
+
+
 def test_every_refusal_has_a_code_of_its_own_and_a_documentation_page() -> None:
     import hub.wiring  # noqa: F401 - imports every room, so that every refusal is declared
     from hub.kernel.errors import declared_refusals
