@@ -4,7 +4,10 @@ A brand's adapter subclasses `BrandAdapter`, overrides the verbs that its profil
 any protocol.
 """
 
-from partners.base import Instruction, Member, MemberBalance, MemberValidation, Outcome, Unknown
+from collections.abc import Sequence
+
+from partners.base import Instruction, Member, MemberBalance, MemberValidation, Notification, Outcome, Unknown
+from partners.notifications import read_notifications
 from partners.profile import Profile
 from partners.session import PartnerSession
 
@@ -42,6 +45,10 @@ class BrandAdapter:
         del instruction
         return _NOT_OFFERED
 
+    def credit_many(self, instructions: Sequence[Instruction]) -> list[Outcome]:
+        """Give points to many members."""
+        return [_NOT_OFFERED for _ in instructions]
+
     def reverse(self, instruction: Instruction) -> Outcome:
         """Undo an earlier debit or credit, whole or in part."""
         del instruction
@@ -51,3 +58,7 @@ class BrandAdapter:
         """Ask what became of the instruction with this key."""
         del key
         return _NOT_OFFERED
+
+    def notifications(self, body: bytes) -> tuple[Notification, ...]:
+        """What a notification says, in the hub's own format. Raises: NotificationUnreadable."""
+        return read_notifications(body, self.surviving)

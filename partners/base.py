@@ -5,12 +5,14 @@ Only proof counts: what is neither a clear yes nor a known no is `Unknown`. Adap
 read the clock, never touch a database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from hub.kernel.errors import HubError
 
 
 class Verb(StrEnum):
@@ -139,13 +141,65 @@ class Member:
     name: str = ""
 
 
+class NotificationKind(StrEnum):
+    """What a partner may tell the hub of its own accord."""
+
+    # What became of an instruction; the subject is its key.
+    LEG_RESULT = "leg.result"
+    # A membership was closed, blocked or merged; the subject is its number. Facts: `status`, a `MemberStatus`, and
+    # `surviving_membership` where it was merged.
+    MEMBER_CHANGED = "member.changed"
+    # The same, for its tier alone. Facts: `tier`, the partner's word.
+    MEMBER_TIER_CHANGED = "member.tier_changed"
+    # Settled card transactions; the subject is the partner's name for this lot of them. Facts: `transactions`, a list.
+    CARD_TRANSACTIONS = "card.transactions"
+    # The partner has taken notice of a statement; the subject is the statement.
+    STATEMENT_ACKNOWLEDGED = "statement.acknowledged"
+
+
+class MemberStatus(StrEnum):
+    """What a partner may tell of a membership."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    CLOSED = "closed"
+    DECEASED = "deceased"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One thing that a partner told the hub, in the hub's words. Whether it really was the partner is not known here.
+
+    kind: a `NotificationKind`. subject: what it is about. outcome: of a `leg.result` that is a clear yes or a known no,
+    to be compared with what was instructed as after an inquiry; None when the hub has to inquire, and for other kinds.
+    facts: everything else, as plain JSON values. at: when it happened, where the partner says so.
+    """
+
+    kind: str
+    subject: str
+    outcome: Done | Refused | None
+    facts: Mapping[str, object]
+    at: datetime | None = None
+
+
+class NotificationUnreadable(HubError):
+    """A notification whose body is not what the partner's interface promises; nothing of it is used."""
+
+    code = "notification_unreadable"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token of a partner. renew_at: when it is to be renewed, well before it expires."""
+    """An access token of a partner. renew_at: when it is to be renewed, well before it expires.
+
+    holder: stands for the address and client it is for, so that a changed address is never told an old token.
+    """
 
     value: str = field(repr=False)
     renew_at: datetime
     expires_at: datetime
+    holder: str = ""
 
 
 # What one holder at a time is inside of: a lock of threads, a lock of the database.
@@ -187,8 +241,10 @@ class Connection:
     """How one partner is reached: everything that differs between a sandbox and production.
 
     code: the partner's code in the hub. base_url and token_url come from the partner's row or its profile.
-    secrets: by name (`client_secret`, or `private_key` as PEM of a P-256 key), from the environment or files; never
-    shown, never logged. audience: whom a signed client assertion is for; empty for the token URL.
+    secrets: by name, from the environment or files; never shown, never logged. `client_secret`, or `private_key` (PEM
+    of a P-256 key), for tokens; `signing_key` (PEM, Ed25519 or P-256) and `signing_key_id` for signed requests;
+    `webhook_secret` or `webhook_public_key` for what the partner sends. audience: whom a signed client assertion is
+    for; empty for the token URL.
     """
 
     code: str
@@ -227,6 +283,12 @@ class PartnerAdapter(Protocol):
     def credit(self, instruction: Instruction) -> Outcome:
         """Give points to a member."""
 
+    def credit_many(self, instructions: Sequence[Instruction]) -> list[Outcome]:
+        """Give points to many members in as few calls as the partner allows: one outcome for each, in their order.
+
+        Each instruction keeps its own key, so that those without proof can be inquired after or repeated alone.
+        """
+
     def reverse(self, instruction: Instruction) -> Outcome:
         """Undo an earlier debit or credit, whole or in part, under a key of its own.
 
@@ -235,3 +297,6 @@ class PartnerAdapter(Protocol):
 
     def inquire(self, key: str) -> Outcome:
         """Ask what became of the instruction with this key."""
+
+    def notifications(self, body: bytes) -> tuple[Notification, ...]:
+        """What the body of a verified notification says, in order. Raises: NotificationUnreadable."""

@@ -5,32 +5,28 @@ brand is called; secrets never stand in a profile.
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
-from hub.kernel.errors import HubError
 from partners.base import Verb
+from partners.check_digits import CheckDigit, check_digits_of, check_holds, width_of
+from partners.declarative.reader import Stated, read_declared
+from partners.declarative.spec import DeclarativeSpec
+from partners.files.declaration import FilesProfile, read_files
+from partners.profile_table import ProfileInvalid as ProfileInvalid
+from partners.profile_table import ProfileTable, read_table
 
 PROFILE_FILE = "profile.toml"
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _UNIT = re.compile(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,30}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_SECRET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _CLASS_PATH = re.compile(r"[a-z][a-z0-9_]*:[A-Z][A-Za-z0-9]*")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^\s?#]*)?")
-_LINE = re.compile(r"line (\d+)")
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class ProfileInvalid(HubError):
-    """A brand's profile that cannot be used; names the file, the key and, where it is known, the line."""
-
-    code = "profile_invalid"
 
 
 class BrandKind(StrEnum):
@@ -51,11 +47,29 @@ class UnitKind(StrEnum):
 
 
 class AuthKind(StrEnum):
-    """How the hub proves who it is at a partner's token endpoint (RFC 6749 §2.3.1, RFC 7523 §2.2)."""
+    """How the hub proves itself at a partner's token endpoint (RFC 6749 §2.3.1, RFC 7523 §2.2); `none`: no tokens."""
 
     CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 (a word of RFC 7591, no secret)
     CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105
     PRIVATE_KEY_JWT = "private_key_jwt"
+    # No token: a header carries a secret as it is.
+    API_KEY = "api_key"
+    NONE = "none"
+
+
+class SigningKind(StrEnum):
+    """Whether each request is signed (RFC 9421, digest by RFC 9530), beside a token or, with `auth` none, instead."""
+
+    NONE = "none"
+    RFC9421 = "rfc9421"
+
+
+class NotificationScheme(StrEnum):
+    """How a brand proves that a notification is its own: Standard Webhooks 1.0, RFC 9421, or it sends none."""
+
+    NONE = "none"
+    STANDARD_WEBHOOKS = "standard_webhooks"
+    RFC9421 = "rfc9421"
 
 
 class ReverseKind(StrEnum):
@@ -99,7 +113,11 @@ class UnitProfile:
 
 @dataclass(frozen=True, slots=True)
 class HttpProfile:
-    """How the brand is reached when nothing else is said. scope: asked for with every token; may be empty."""
+    """How the brand is reached when nothing else is said. scope: asked for with every token; may be empty.
+
+    token_url: empty with `auth` none and api_key. signing: whether requests are signed, with the secret `signing_key`.
+    api_key_header, api_key_secret: with `auth` api_key, the header's name in lower case and the secret's name.
+    """
 
     base_url: str
     token_url: str
@@ -107,6 +125,23 @@ class HttpProfile:
     auth: AuthKind
     timeout_seconds: int
     audience: str
+    signing: SigningKind = SigningKind.NONE
+    api_key_header: str = ""
+    api_key_secret: str = ""
+
+
+# A brand that speaks files has no HTTP interface.
+_NO_HTTP = HttpProfile("", "", "", AuthKind.NONE, 1, "", SigningKind.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationProfile:
+    """How the brand tells the hub of its own accord.
+
+    scheme: how it is verified, with the secret `webhook_secret` or `webhook_public_key`. Absent from a profile: none.
+    """
+
+    scheme: NotificationScheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +173,33 @@ class RetryProfile:
 class MemberProfile:
     """What a membership number looks like (whole text must match), what the brand calls it, and an example.
 
-    The example ends in digits; other numbers of trial members are made by counting in them.
+    The example ends in digits; other numbers of trial members are made by counting in them. check_digit: the scheme of
+    the number's last characters.
     """
 
     number_pattern: str
     label: str
     example: str
+    check_digit: CheckDigit = CheckDigit.NONE
+
+    def knows(self, membership: str) -> bool:
+        """Whether `membership` looks like a number of this brand, check digits included."""
+        matches = re.fullmatch(self.number_pattern, membership) is not None
+        return matches and check_holds(self.check_digit, membership)
 
     def numbered(self, count: int) -> str:
         """The trial membership number `count`, from 0 up to what the example's digits hold."""
         stem = self.example.rstrip("0123456789")
-        width = len(self.example) - len(stem)
+        width = len(self.example) - len(stem) - width_of(self.check_digit)
+        if self.check_digit is CheckDigit.MOD_11:
+            # One number in eleven would end in X, which most brands do not issue: the next one stands for it.
+            candidates = (f"{stem}{count * 2 + more:0{width}d}" for more in (0, 1))
+            return next(
+                number + check for number in candidates if (check := check_digits_of(self.check_digit, number)) != "X"
+            )
         assert 0 <= count < 10**width, "the example has too few digits for so many members"
-        return f"{stem}{count:0{width}d}"
+        number = f"{stem}{count:0{width}d}"
+        return number + check_digits_of(self.check_digit, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +207,8 @@ class Profile:
     """Everything that is declared about a brand. code: equals the folder's name. concurrency: calls at once.
 
     adapter and simulator: `module:Class` within the folder; simulator is empty where the sandbox's plain face does.
+    files: of a brand that speaks files, and None for all others; such a brand has no `http`.
+    A brand without `adapter` is declarative: `declared` says how it speaks, and is simulated from the same words.
     """
 
     code: str
@@ -174,6 +225,9 @@ class Profile:
     concurrency: int
     retry: RetryProfile
     member: MemberProfile
+    notifications: NotificationProfile
+    files: FilesProfile | None
+    declared: DeclarativeSpec | None = None
 
     def unit(self, code: str) -> UnitProfile | None:
         """The unit of that code, or None: imported partners bring units that no profile lists."""
@@ -186,152 +240,79 @@ class Profile:
 
     def knows_number(self, membership: str) -> bool:
         """Whether `membership` looks like a number of this brand."""
-        return re.fullmatch(self.member.number_pattern, membership) is not None
+        return self.member.knows(membership)
 
 
 def read_profile(folder: Path) -> Profile:
     """The profile of the brand in `folder`. Raises: ProfileInvalid."""
-    file = folder / PROFILE_FILE
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ProfileInvalid(f"{file} cannot be read as UTF-8 text.", file=str(file)) from fault
-    except tomllib.TOMLDecodeError as fault:
-        line = _LINE.search(str(fault))
-        raise ProfileInvalid(
-            f"{file} is not TOML: {fault}.", file=str(file), line=int(line[1]) if line else None
-        ) from fault
-    profile = _profile(_Table(file, "", table))
+    top = read_table(folder / PROFILE_FILE)
+    profile = _profile(top)
     if profile.code != folder.name:
-        raise ProfileInvalid(
-            f"{file}: code is {profile.code!r}, but the folder is called {folder.name!r}.",
-            file=str(file),
-            key="code",
-        )
+        raise top.refusal("code", f"is {profile.code!r}, but the folder is called {folder.name!r}")
     return profile
 
 
-class _Table:
-    """One TOML table whose keys are taken one by one; what is left at the end is unknown."""
-
-    def __init__(self, file: Path, path: str, table: object) -> None:
-        self._file, self._path = file, path
-        if not isinstance(table, dict):
-            raise self.refusal("", "must be a table")
-        self._rest: dict[str, object] = dict(table)
-
-    def refusal(self, key: str, what: str) -> ProfileInvalid:
-        """The refusal that names file and key path."""
-        path = ".".join(part for part in (self._path, key) if part) or "the file"
-        return ProfileInvalid(f"{self._file}: {path} {what}.", file=str(self._file), key=path)
-
-    def take(self, key: str) -> object:
-        """The value of a required key."""
-        if key not in self._rest:
-            raise self.refusal(key, "is missing")
-        return self._rest.pop(key)
-
-    def table(self, key: str) -> "_Table":
-        """A required table."""
-        return _Table(self._file, ".".join(part for part in (self._path, key) if part), self.take(key))
-
-    def tables(self, key: str) -> list["_Table"]:
-        """A required array of tables with at least one."""
-        found = self.take(key)
-        if not isinstance(found, list) or not found:
-            raise self.refusal(key, "must be a list of at least one table")
-        return [_Table(self._file, f"{key}[{place}]", item) for place, item in enumerate(found)]
-
-    def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
-        """A required string, not empty, that matches `pattern` if there is one."""
-        value = self.take(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self.refusal(key, "must be a text that is not empty")
-        if pattern is not None and not pattern.fullmatch(value):
-            raise self.refusal(key, f"does not match {pattern.pattern}")
-        return value
-
-    def text_or(self, key: str, otherwise: str, pattern: re.Pattern[str] | None = None) -> str:
-        """An optional string."""
-        return self.text(key, pattern) if key in self._rest else otherwise
-
-    def whole(self, key: str, low: int, high: int) -> int:
-        """A required whole number within bounds."""
-        value = self.take(key)
-        if type(value) is not int or not low <= value <= high:
-            raise self.refusal(key, f"must be a whole number from {low} to {high}")
-        return value
-
-    def whole_or(self, key: str, otherwise: int, low: int, high: int) -> int:
-        """An optional whole number within bounds."""
-        return self.whole(key, low, high) if key in self._rest else otherwise
-
-    def flag(self, key: str) -> bool:
-        """A required true or false."""
-        value = self.take(key)
-        if not isinstance(value, bool):
-            raise self.refusal(key, "must be true or false")
-        return value
-
-    def choice(self, key: str, kind: type[_Choice]) -> _Choice:
-        """A required word of a closed list."""
-        return self._word(key, self.take(key), kind)
-
-    def choices(self, key: str, kind: type[_Choice]) -> frozenset[_Choice]:
-        """A required list of words of a closed list, none twice."""
-        value = self.take(key)
-        if not isinstance(value, list) or not value:
-            raise self.refusal(key, "must be a list of at least one word")
-        words = [self._word(key, item, kind) for item in value]
-        if len(set(words)) != len(words):
-            raise self.refusal(key, "names a word twice")
-        return frozenset(words)
-
-    def finish(self) -> None:
-        """Refuse what nobody asked for."""
-        for key in sorted(self._rest):
-            raise self.refusal(key, "is not a key of a profile")
-
-    def _word(self, key: str, value: object, kind: type[_Choice]) -> _Choice:
-        known = {str(word): word for word in kind}
-        if not isinstance(value, str) or value not in known:
-            raise self.refusal(key, f"must be one of {', '.join(sorted(known))}")
-        return known[value]
-
-
-def _profile(top: _Table) -> Profile:
+def _profile(top: ProfileTable) -> Profile:
     limits_table = top.table("limits")
     limits = _amounts(limits_table, None)
     concurrency = limits_table.whole("concurrency", 1, 1_000)
     limits_table.finish()
+    files_table = top.table_or_none("files")
+    files = None if files_table is None else read_files(files_table)
+    capabilities = _capabilities(top.table("capabilities"))
+    units = _units(top, top.tables("units"), limits)
+    # A brand that speaks HTTP and names no class declares its protocol.
+    adapter = top.text_or("adapter", "", _CLASS_PATH) if files is None else top.text("adapter", _CLASS_PATH)
+    stated = Stated(
+        verbs=capabilities.verbs,
+        by_credit=capabilities.reverse is ReverseKind.BY_CREDIT,
+        keys=capabilities.keys,
+        units={unit.code: unit.scale for unit in units},
+    )
     profile = Profile(
         code=top.text("code", _CODE),
         name=top.text("name"),
         kind=top.choice("kind", BrandKind),
-        units=_units(top, top.tables("units"), limits),
+        units=units,
         docs_url=top.text("docs_url", _URL),
-        adapter=top.text("adapter", _CLASS_PATH),
+        adapter=adapter,
         simulator=top.text_or("simulator", "", _CLASS_PATH),
         notes=top.text_or("notes", ""),
-        http=_http(top.table("http")),
-        capabilities=_capabilities(top.table("capabilities")),
+        http=_http(top.table("http")) if files is None else _NO_HTTP,
+        capabilities=capabilities,
         limits=limits,
         concurrency=concurrency,
         retry=_retry(top.table("retry")),
         member=_member(top.table("member")),
+        notifications=_notifications(top.table_or_none("notifications")),
+        files=files,
+        declared=None if adapter else read_declared(top, stated),
     )
+    _require_exact_amounts(top, profile)
     top.finish()
     return profile
 
 
-def _units(top: _Table, tables: Sequence[_Table], limits: AmountLimits) -> tuple[UnitProfile, ...]:
+def _require_exact_amounts(top: ProfileTable, profile: Profile) -> None:
+    """Refuse files whose amounts count something else than the units do."""
+    layouts = (profile.files.instructions, profile.files.answers) if profile.files else ()
+    for layout in layouts:
+        amount = layout.detail.field("amount")
+        assert amount is not None, "the declaration was checked"
+        if any(unit.scale != amount.decimals for unit in profile.units):
+            raise top.refusal("files", f"state amounts with {amount.decimals} decimals, unlike a unit's scale")
+        if len(profile.units) > 1 and layout.detail.field("unit") is None:
+            raise top.refusal("files", "have no field unit, although the brand has several")
+
+
+def _units(top: ProfileTable, tables: Sequence[ProfileTable], limits: AmountLimits) -> tuple[UnitProfile, ...]:
     units = tuple(_unit(table, limits) for table in tables)
     if len({unit.code for unit in units}) != len(units):
         raise top.refusal("units", "names a code twice")
     return units
 
 
-def _unit(table: _Table, limits: AmountLimits) -> UnitProfile:
+def _unit(table: ProfileTable, limits: AmountLimits) -> UnitProfile:
     kind = table.choice("kind", UnitKind)
     unit = UnitProfile(
         code=table.text("code", _UNIT),
@@ -344,7 +325,7 @@ def _unit(table: _Table, limits: AmountLimits) -> UnitProfile:
     return unit
 
 
-def _amounts(table: _Table, otherwise: AmountLimits | None) -> AmountLimits:
+def _amounts(table: ProfileTable, otherwise: AmountLimits | None) -> AmountLimits:
     most = 2**53 - 1  # what one amount may be on the wire
     if otherwise is None:
         least, step, top = (table.whole(f"amount_{name}", 1, most) for name in ("min", "step", "max"))
@@ -357,20 +338,34 @@ def _amounts(table: _Table, otherwise: AmountLimits | None) -> AmountLimits:
     return AmountLimits(least, step, top)
 
 
-def _http(table: _Table) -> HttpProfile:
+def _http(table: ProfileTable) -> HttpProfile:
+    auth = table.choice("auth", AuthKind)
     http = HttpProfile(
         base_url=table.text("base_url", _URL).rstrip("/"),
-        token_url=table.text("token_url", _URL),
+        token_url="" if auth in (AuthKind.NONE, AuthKind.API_KEY) else table.text("token_url", _URL),
         scope=table.text_or("scope", ""),
-        auth=table.choice("auth", AuthKind),
+        auth=auth,
         timeout_seconds=table.whole("timeout_seconds", 1, 50),
         audience=table.text_or("audience", ""),
+        signing=table.choice_or("signing", SigningKind.NONE),
+        api_key_header=table.text("api_key_header", _HEADER).lower() if auth is AuthKind.API_KEY else "",
+        api_key_secret=table.text_or("api_key_secret", "api_key", _SECRET) if auth is AuthKind.API_KEY else "",
     )
+    if auth is AuthKind.NONE and http.signing is SigningKind.NONE:
+        raise table.refusal("auth", 'may be "none" only when requests are signed')
     table.finish()
     return http
 
 
-def _capabilities(table: _Table) -> Capabilities:
+def _notifications(table: ProfileTable | None) -> NotificationProfile:
+    if table is None:
+        return NotificationProfile(NotificationScheme.NONE)
+    notifications = NotificationProfile(table.choice("scheme", NotificationScheme))
+    table.finish()
+    return notifications
+
+
+def _capabilities(table: ProfileTable) -> Capabilities:
     found = Capabilities(
         verbs=table.choices("verbs", Verb),
         reverse=table.choice("reverse", ReverseKind),
@@ -387,7 +382,7 @@ def _capabilities(table: _Table) -> Capabilities:
     return found
 
 
-def _retry(table: _Table) -> RetryProfile:
+def _retry(table: ProfileTable) -> RetryProfile:
     retry = RetryProfile(
         first_seconds=table.whole("first_seconds", 1, 3_600),
         factor=table.whole("factor", 1, 10),
@@ -399,15 +394,21 @@ def _retry(table: _Table) -> RetryProfile:
     return retry
 
 
-def _member(table: _Table) -> MemberProfile:
-    member = MemberProfile(table.text("number_pattern"), table.text("label"), table.text("example"))
+def _member(table: ProfileTable) -> MemberProfile:
+    member = MemberProfile(
+        number_pattern=table.text("number_pattern"),
+        label=table.text("label"),
+        example=table.text("example"),
+        check_digit=table.choice_or("check_digit", CheckDigit.NONE),
+    )
     try:
-        pattern = re.compile(member.number_pattern)
+        re.compile(member.number_pattern)
     except re.error as fault:
         raise table.refusal("number_pattern", f"is not a regular expression: {fault}") from fault
-    if not re.search(r"[0-9]{3}$", member.example):
-        raise table.refusal("example", "must end in three digits or more")
-    if not all(pattern.fullmatch(number) for number in (member.example, member.numbered(0), member.numbered(999))):
-        raise table.refusal("example", "and its neighbours must match number_pattern")
+    digits = 3 + width_of(member.check_digit) + (member.check_digit is CheckDigit.MOD_11)
+    if not re.search(f"[0-9]{{{digits}}}$", member.example):
+        raise table.refusal("example", f"must end in {digits} digits or more, check digits included")
+    if not all(member.knows(number) for number in (member.example, member.numbered(0), member.numbered(999))):
+        raise table.refusal("example", "and its neighbours must match number_pattern and end in their check digits")
     table.finish()
     return member

@@ -4,9 +4,8 @@ Knows folders, profiles and how an adapter's class is loaded. Does not know any 
 """
 
 import importlib
-import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -14,6 +13,9 @@ from typing import TypeVar
 from hub.kernel.errors import HubError
 from partners.adapter import BrandAdapter
 from partners.base import Connection, PartnerAdapter, Ports
+from partners.declarative.adapter import DeclarativeAdapter
+from partners.hosted.adapter import HostedAdapter, KeptBooks, profile_of
+from partners.hosted.programme import PROGRAMME_FILE, Programme, read_programme
 from partners.profile import PROFILE_FILE, Profile, ProfileInvalid, read_profile
 from partners.session import PartnerSession
 from partners.transport import Transport
@@ -31,38 +33,71 @@ class BrandUnknown(HubError):
     code = "brand_unknown"
 
 
-class Registry:
-    """The brands of some folders, and the connections to them. Safe between threads."""
+class BrandHosted(HubError):
+    """The hub keeps this brand's programme itself: there is no system that could be called or played."""
 
-    def __init__(self, brands: dict[str, tuple[Profile, Path]]) -> None:
+    code = "brand_hosted"
+
+
+class Registry:
+    """The brands of some folders, and the connections to them. Safe between threads.
+
+    programmes: those of them that the hub keeps itself, by code.
+    """
+
+    def __init__(
+        self, brands: dict[str, tuple[Profile, Path]], programmes: Mapping[str, Programme] | None = None
+    ) -> None:
         self._brands = brands
+        self._programmes = programmes or {}
         self._transport = Transport()
 
     @classmethod
     def scan(cls, folders: Sequence[Path]) -> "Registry":
-        """Every brand folder directly below `folders`: those with a profile whose name does not start with `_`.
+        """Every brand folder directly below `folders`: those with a profile or a programme file whose name does not
+        start with `_`.
 
         Raises: ProfileInvalid, also when two folders have one name.
         """
         brands: dict[str, tuple[Profile, Path]] = {}
-        for parent in folders:
-            for folder in sorted(parent.iterdir()):
-                if folder.name.startswith("_") or not (folder / PROFILE_FILE).is_file():
-                    continue
-                profile = read_profile(folder)
-                if profile.code in brands:
-                    raise ProfileInvalid(
-                        f"{folder / PROFILE_FILE}: the brand {profile.code} is described in"
-                        f" {brands[profile.code][1]} already.",
-                        file=str(folder / PROFILE_FILE),
-                        key="code",
-                    )
-                brands[profile.code] = (profile, folder)
-        return cls(brands)
+        programmes: dict[str, Programme] = {}
+        for folder in (folder for parent in folders for folder in sorted(parent.iterdir())):
+            described = _described(folder)
+            if described is None:
+                continue
+            file, profile, programme = described
+            if profile.code in brands:
+                raise ProfileInvalid(
+                    f"{file}: the brand {profile.code} is described in {brands[profile.code][1]} already.",
+                    file=str(file),
+                    key="code",
+                )
+            brands[profile.code] = (profile, folder)
+            if programme is not None:
+                programmes[profile.code] = programme
+        return cls(brands, programmes)
+
+    @classmethod
+    def of(cls, folder: Path) -> "Registry":
+        """The brand of one folder alone, whatever lies beside it. Raises: BrandUnknown, ProfileInvalid."""
+        folder = folder.resolve()
+        described = _described(folder)
+        if described is None:
+            raise BrandUnknown(f"{folder} describes no brand; `hub partner new` makes a folder that does.")
+        _, profile, programme = described
+        return cls({profile.code: (profile, folder)}, {profile.code: programme} if programme else None)
 
     def profiles(self) -> tuple[Profile, ...]:
-        """All profiles, sorted by code."""
-        return tuple(self._brands[code][0] for code in sorted(self._brands))
+        """Profiles of the brands that have a system of their own, sorted by code."""
+        return tuple(self._brands[code][0] for code in sorted(self._brands) if code not in self._programmes)
+
+    def programmes(self) -> tuple[Programme, ...]:
+        """The programmes that the hub keeps itself, sorted by code."""
+        return tuple(self._programmes[code] for code in sorted(self._programmes))
+
+    def programme(self, code: str) -> Programme | None:
+        """The programme of a brand that the hub keeps itself; None for every other brand."""
+        return self._programmes.get(code)
 
     def profile(self, code: str) -> Profile:
         """The profile of one brand. Raises: BrandUnknown."""
@@ -75,11 +110,23 @@ class Registry:
     def adapter(self, profile_code: str, connection: Connection, ports: Ports) -> PartnerAdapter:
         """An adapter of that brand on its way to one partner; cheap, safe between threads, and may be kept.
 
-        Raises: BrandUnknown, ProfileInvalid when the profile names a class that is none.
+        Raises: BrandUnknown, BrandHosted, ProfileInvalid when the profile names a class that is none.
         """
+        self.require_played(profile_code)
         profile = self.profile(profile_code)
-        kind = self.load(profile_code, profile.adapter, BrandAdapter)
+        kind = DeclarativeAdapter if profile.declared else self.load(profile_code, profile.adapter, BrandAdapter)
         return kind(PartnerSession(connection, profile.http, ports, self._transport), profile)
+
+    def hosted(self, profile_code: str, connection: Connection, ports: Ports, books: KeptBooks) -> HostedAdapter:
+        """An adapter of a programme that the hub keeps itself. Raises: BrandUnknown."""
+        profile = self.profile(profile_code)
+        session = PartnerSession(connection, profile.http, ports, self._transport)
+        return HostedAdapter(session, profile, books, self._programmes[profile_code].unit)
+
+    def require_played(self, code: str) -> None:
+        """Raises: BrandHosted, for a brand without a system that could be called or played."""
+        if code in self._programmes:
+            raise BrandHosted(f"{code} has no system of its own: the hub keeps its programme; see `hub hosted list`.")
 
     def load(self, code: str, path: str, parent: type[_Kind]) -> type[_Kind]:
         """The class that `module:Class` names in a brand's folder. parent: what it must derive from.
@@ -107,22 +154,28 @@ class Registry:
         return self._brands[code]
 
 
+def _described(folder: Path) -> tuple[Path, Profile, Programme | None] | None:
+    """The file that describes a brand, with what it says; None for a folder that is no brand's."""
+    if folder.name.startswith("_"):
+        return None
+    if (folder / PROFILE_FILE).is_file():
+        return folder / PROFILE_FILE, read_profile(folder), None
+    if (folder / PROGRAMME_FILE).is_file():
+        programme = read_programme(folder)
+        return folder / PROGRAMME_FILE, profile_of(programme), programme
+    return None
+
+
 def _module(folder: Path, name: str) -> ModuleType:
-    """A module of a brand: by import for the brands in the box, from its file for others."""
+    """A module of a brand: by import for the brands in the box, from its folder as a package of its own for others."""
     if folder.parent == BRANDS_FOLDER:
         return importlib.import_module(f"partners.{folder.name}.{name}")
-    full = f"partners_outside_{folder.name}_{name}_{abs(hash(folder)):x}"
-    if full in sys.modules:
-        return sys.modules[full]
     file = folder / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(full, file)
-    if not file.is_file() or spec is None or spec.loader is None:
+    if not file.is_file():
         raise ProfileInvalid(f"{folder / PROFILE_FILE}: there is no {file}.", file=str(folder / PROFILE_FILE), key=name)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[full]
-        raise
-    return module
+    package = f"partners_outside_{folder.name}_{abs(hash(folder)):x}"
+    if package not in sys.modules:
+        sys.modules[package] = module = ModuleType(package)
+        module.__path__ = [str(folder)]  # so that `from . import` finds the brand's other modules
+    importlib.invalidate_caches()
+    return importlib.import_module(f"{package}.{name}")

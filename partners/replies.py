@@ -6,6 +6,7 @@ Knows HTTP statuses and formats. Does not know any brand's words.
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from xml.etree.ElementTree import Element, ParseError
 
@@ -26,10 +27,21 @@ _LABEL_CHARS_MAX = 120
 
 def json_of(reply: Reply) -> Mapping[str, object] | None:
     """The JSON object in the body, or None when it is anything else, cut off, or has a key twice."""
-    if reply.cut:
-        return None
+    return None if reply.cut else json_document(reply.body)
+
+
+def json_answered(reply: Reply | Unknown) -> tuple[Reply, Mapping[str, object]] | Unknown:
+    """A reply with the JSON object in its body; Unknown when there was no reply, or anything else in it."""
+    if isinstance(reply, Unknown):
+        return reply
+    document = json_of(reply)
+    return unreadable(reply) if document is None else (reply, document)
+
+
+def json_document(body: bytes) -> Mapping[str, object] | None:
+    """The JSON object that `body` is, or None when it is anything else, or has a key twice."""
     try:
-        found = json.loads(reply.body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse_constant)
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -44,6 +56,18 @@ def xml_of(reply: Reply, root: str) -> Element | None:
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return None
     return found if found.tag == root else None
+
+
+def json_exact(reply: Reply) -> Mapping[str, object] | None:
+    """As `json_of`, with decimal numbers as they were written (`Decimal`) instead of binary fractions."""
+    if reply.cut:
+        return None
+    try:
+        text = reply.body.decode("utf-8")
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def text_at(document: Mapping[str, object], *path: str) -> str:

@@ -5,7 +5,7 @@ Knows requests. Does not know tokens, brands or what an answer means.
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -13,6 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from urllib3.response import BaseHTTPResponse
 
 from hub.kernel.limits import PARTNER_REPLY_BYTES_MAX
+from partners.signatures import SignedRequest
 
 # Connections kept open in one process, over all partners at one host; the worker calls with 64 threads by default.
 _POOL_HOSTS = 64
@@ -21,6 +22,11 @@ _CHUNK_BYTES = 16 * 1024
 
 
 CUT_HEADER = "x-hub-cut"
+# Seconds to wait for a connection: a partner that needs longer is down.
+CONNECT_SECONDS = 3
+
+# What a request gets beside its own headers once its address and body stand.
+Signer = Callable[[SignedRequest], Mapping[str, str]]
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -84,13 +90,22 @@ class Transport:
         self._adapter = BoundedAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS, max_retries=0)
 
     def exchange(
-        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout: tuple[float, float]
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout: tuple[float, float],
+        signer: Signer | None = None,
     ) -> requests.Response:
         """One request and its reply; no session, hence no cookies, no redirects, no settings of the environment.
 
-        timeout: seconds for the connection and for the reply. Raises: requests.RequestException.
+        timeout: seconds for the connection and for the reply. signer: None where nothing is signed; it is shown the
+        address as it goes out, escaped and in lower case. Raises: requests.RequestException.
         """
         request = requests.Request(method, url, headers=dict(headers), data=body or None).prepare()
+        if signer is not None:
+            request.headers.update(signer(SignedRequest(method, str(request.url), dict(headers), body)))
         return self._adapter.send(request, timeout=timeout)
 
     def mount(self, session: requests.Session) -> requests.Session:

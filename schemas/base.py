@@ -66,6 +66,18 @@ class Whole(fields.Field[int]):
         return value
 
 
+class Flag(fields.Field[bool]):
+    """true or false, and nothing that other languages take for them."""
+
+    def __init__(self, *, required: bool = False) -> None:
+        super().__init__(required=required, metadata={"type": "boolean"})
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
 class Amount(Whole):
     """An amount in the smallest unit: 1 to 2^53 - 1."""
 

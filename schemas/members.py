@@ -13,6 +13,12 @@ class MemberRequest(StrictSchema):
     reference = Text(128, pattern=r"[!-~]{1,128}", required=True)
 
 
+class ConsentRequest(StrictSchema):
+    """Which partners' clients may debit a membership from now on, as the member consented; it replaces earlier ones."""
+
+    debit_by = fields.List(Text(40, pattern=PARTNER), required=True, validate=validate.Length(max=20))
+
+
 class LinkRequest(StrictSchema):
     """A membership to be tied to a member, once the partner has said that it exists.
 

@@ -3,7 +3,7 @@
 Written from Aerojet's interface and not from the adapter, so that each checks the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from partners.base import Reason
@@ -14,6 +14,8 @@ from partners.sandbox.face import (
     Face,
     Inquiry,
     Lookup,
+    Moves,
+    Muddled,
     Task,
     Unheard,
     json_answer,
@@ -23,6 +25,7 @@ from partners.sandbox.face import (
 
 UNIT = "aerojet.mile"
 
+_MOVEMENTS_MAX = 100
 _KINDS = MappingProxyType({"BURN": MoveKind.DEBIT, "EARN": MoveKind.CREDIT, "REINSTATE": MoveKind.REVERSE})
 _WORDS: Mapping[Reason, str] = MappingProxyType(
     {
@@ -39,7 +42,7 @@ _WORDS: Mapping[Reason, str] = MappingProxyType(
 
 
 class AerojetFace(Face):
-    """`/v3/movements`, `/v3/members:match`, `/v3/members/<number>/miles`."""
+    """`/v3/movements`, `/v3/movements:batch`, `/v3/members:match`, `/v3/members/<number>/miles`."""
 
     def read(self, call: Call) -> Task:
         """What the call asks for."""
@@ -47,6 +50,8 @@ class AerojetFace(Face):
         match call.method, segments(call):
             case "POST", ["v3", "movements"]:
                 return _move(document)
+            case "POST", ["v3", "movements:batch"]:
+                return _moves(document)
             case "GET", ["v3", "movements", key]:
                 return Inquiry(key)
             case "POST", ["v3", "members:match"]:
@@ -62,6 +67,10 @@ class AerojetFace(Face):
         if isinstance(result, Rejected):
             return json_answer(422, _told(result))
         return json_answer(200 if result.replayed else 201, _told(result))
+
+    def moved_many(self, results: Sequence[Answered | Muddled]) -> Answer:
+        """200 with a result for each, whatever became of it, the last asked for first."""
+        return json_answer(200, {"results": [_told_of_many(result) for result in reversed(results)]})
 
     def found(self, result: Found) -> Answer:
         """200 with the movement, or 404."""
@@ -90,11 +99,34 @@ class AerojetFace(Face):
 
     def muddled(self, move: Move) -> Answer:
         """A state that section 4.1 does not know."""
-        return json_answer(200, {"state": "ON_STANDBY", "recordLocator": "AJ-0", **_echo(move)})
+        return json_answer(200, _muddled(move))
 
     def failed(self, status: int, why: str) -> Answer:
         """Aerojet's error body."""
         return json_answer(status, {"errorCode": why.upper()})
+
+
+def _moves(document: Mapping[str, object]) -> Task:
+    listed = document.get("movements")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= _MOVEMENTS_MAX:
+        return Unheard(400, "MALFORMED")
+    moves = [_move(one) if isinstance(one, dict) else None for one in listed]
+    whole = tuple(move for move in moves if isinstance(move, Move) and move.kind is MoveKind.CREDIT)
+    if len(whole) != len(listed) or len({move.key for move in whole}) != len(whole):
+        return Unheard(400, "MALFORMED")
+    return Moves(whole)
+
+
+def _told_of_many(result: Answered | Muddled) -> Mapping[str, object]:
+    if isinstance(result, Muddled):
+        return _muddled(result.move)
+    if isinstance(result, Conflict):
+        return {"state": "REFUSED", "errorCode": "MOVEMENT_ID_REUSED", "movementId": result.move.key}
+    return _told(result)
+
+
+def _muddled(move: Move) -> Mapping[str, object]:
+    return {"state": "ON_STANDBY", "recordLocator": "AJ-0", **_echo(move)}
 
 
 def _move(document: Mapping[str, object]) -> Task:

@@ -1,11 +1,14 @@
-"""Northbank's dialect for the simulators: orders accepted with 202, settled a moment later, problems by RFC 9457.
+"""Northbank's dialect for the simulators: signed orders, accepted with 202, settled and notified a moment later.
 
 Written from Northbank's interface and not from the adapter, so that each checks the other.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
+from typing import TypeGuard
+from urllib.parse import quote
 
 from hub.kernel.amounts import decimal_text
 from partners.base import Reason
@@ -27,7 +30,9 @@ from partners.sandbox.face import (
 UNIT = "northbank.cashback"
 
 # From acceptance to the result; long enough that a first inquiry usually comes too early.
-_SETTLES_AFTER = timedelta(milliseconds=40)
+_SETTLES_AFTER_MS = 40
+_SETTLES_AFTER = timedelta(milliseconds=_SETTLES_AFTER_MS)
+_ORDERS = "/cashback/v1/orders"
 _PROBLEMS = "https://api.northbank.example/problems/"
 _WORDS: Mapping[Reason, str] = MappingProxyType(
     {
@@ -44,7 +49,11 @@ _WORDS: Mapping[Reason, str] = MappingProxyType(
 
 
 class NorthbankFace(Face):
-    """`/cashback/v1/orders`, `/refunds`, `/accounts/verify`, `/accounts/<number>/balance`."""
+    """`/cashback/v1/orders`, `/refunds`, `/accounts/verify`, `/accounts/<number>/balance`; every call is signed."""
+
+    signed = True
+    key_life_hours = 24
+    notice_after_ms = _SETTLES_AFTER_MS
 
     def read(self, call: Call) -> Task:
         """What the call asks for."""
@@ -67,16 +76,30 @@ class NorthbankFace(Face):
         """202 at first; 200 once it is settled; 422 for what can be refused without looking at a balance."""
         if isinstance(result, Conflict):
             return _problem(422, "idempotency-key-reused", {"idempotencyKey": result.move.key})
-        if isinstance(result, Rejected) and result.reason is not Reason.INSUFFICIENT_POINTS:
+        if _refused_at_once(result):
             return _problem(422, _WORDS[result.reason], _echo(result.move))
         document = _told(result, "RECEIVED")
-        return json_answer(200 if result.age >= _SETTLES_AFTER else 202, document)
+        if result.age >= _SETTLES_AFTER:
+            return json_answer(200, document)
+        return json_answer(202, document, location=f"{_ORDERS}/{quote(result.move.key, safe='')}")
 
     def found(self, result: Found) -> Answer:
         """200 with the order as it stands, or 404."""
         if isinstance(result, Missing):
             return _problem(404, "order-not-found", {"idempotencyKey": result.key})
         return json_answer(200, _told(result, "PROCESSING"))
+
+    def notice(self, result: Applied | Rejected) -> bytes:
+        """`order.settled` or `order.declined`, with the order as an inquiry would tell it."""
+        if _refused_at_once(result):
+            return b""
+        settled = isinstance(result, Applied)
+        document = {
+            "event": "order.settled" if settled else "order.declined",
+            "eventId": f"evt-{result.move.key}-{'s' if settled else 'd'}",
+            "order": _decided(result),
+        }
+        return json.dumps(document, separators=(",", ":")).encode()
 
     def member(self, lookup: Lookup, view: MemberView | None, refusal: Reason | None) -> Answer:
         """200 VERIFIED, or 422 with a problem."""
@@ -112,15 +135,27 @@ def _order(kind: MoveKind | None, call: Call, document: Mapping[str, object]) ->
     return Move(kind, key, text_at(document, "accountId"), UNIT, amount, text_at(document, "refundOf"))
 
 
+def _refused_at_once(result: Applied | Rejected) -> TypeGuard[Rejected]:
+    """What can be refused without looking at a balance is."""
+    return isinstance(result, Rejected) and result.reason is not Reason.INSUFFICIENT_POINTS
+
+
 def _told(result: Applied | Rejected, meanwhile: str) -> Mapping[str, object]:
-    settled = result.age >= _SETTLES_AFTER
+    if result.age >= _SETTLES_AFTER:
+        return _decided(result)
+    return {**_known(result), "status": meanwhile}
+
+
+def _decided(result: Applied | Rejected) -> Mapping[str, object]:
     if isinstance(result, Rejected):
-        decided: Mapping[str, object] = {"status": "DECLINED", "declineCode": _WORDS[result.reason]}
-    else:
-        decided = {"status": "SETTLED", "available": _money(result.balance), "replacedBy": result.surviving}
+        return {**_known(result), "status": "DECLINED", "declineCode": _WORDS[result.reason]}
+    amounts = {"settledAmount": _money(result.move.amount), "available": _money(result.balance)}
+    return {**_known(result), "status": "SETTLED", "replacedBy": result.surviving, **amounts}
+
+
+def _known(result: Applied | Rejected) -> Mapping[str, object]:
     order = result.reference if isinstance(result, Applied) else "R"
-    known = {**_echo(result.move), "orderId": f"NB-{order}", "alreadyReceived": result.replayed}
-    return {**known, **(decided if settled else {"status": meanwhile})}
+    return {**_echo(result.move), "orderId": f"NB-{order}", "alreadyReceived": result.replayed}
 
 
 def _echo(move: Move) -> Mapping[str, object]:

@@ -3,15 +3,17 @@
 Knows how to load a brand's simulator and to open members in every state. Judges nothing.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.kernel.clock import SystemClock
 from partners.base import Connection, PartnerAdapter, Ports
+from partners.declarative.face import DeclarativeFace
 from partners.memory import MemoryBreaker, MemoryTokenStore
-from partners.profile import Profile, UnitProfile
+from partners.profile import AuthKind, Profile, UnitProfile
 from partners.registry import Registry
 from partners.sandbox.books import Books, MemberStatus, SimulatedMember
 from partners.sandbox.face import Face, PlainFace
@@ -22,6 +24,9 @@ from partners.sandbox.server import RunningSimulator, SimulatedPartner, serve
 MEMBER_NAME = "Ada Example"
 OPENING_BALANCE = 3_000_000
 
+# Calls that a partner on trial remembers: more than any one check makes.
+_CALLS_REMEMBERED = 2_000
+
 # Which trial number is whose. Numbers from 100 on are active members.
 NUMBER_CLOSED, NUMBER_BLOCKED, NUMBER_DECEASED, NUMBER_MERGED, NUMBER_SURVIVING, NUMBER_NOBODY, NUMBER_POOR = range(
     1, 8
@@ -29,9 +34,31 @@ NUMBER_CLOSED, NUMBER_BLOCKED, NUMBER_DECEASED, NUMBER_MERGED, NUMBER_SURVIVING,
 _ACTIVE_NUMBERS = range(100, 200)
 
 
+class TrialClock:
+    """The machine's time, which runs, put forward by whoever cannot wait for hours. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._machine = SystemClock()
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        with self._lock:
+            return self._machine.now() + self._ahead
+
+    def put_forward(self, by: timedelta) -> None:
+        """Let so much time pass at once."""
+        with self._lock:
+            self._ahead += by
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One brand on trial. connection: as its adapter was given it; unreachable: a port where nobody listens."""
+    """One brand on trial. connection: as its adapter was given it; unreachable: a port where nobody listens.
+
+    clock: the time of hub and partner alike.
+    """
 
     profile: Profile
     adapter: PartnerAdapter
@@ -39,6 +66,7 @@ class Bench:
     connection: Connection
     ports: Ports
     simulator: RunningSimulator
+    clock: TrialClock
 
     @property
     def books(self) -> Books:
@@ -55,9 +83,42 @@ class Bench:
 
 
 def face_of(registry: Registry, code: str) -> Face:
-    """The dialect of a brand's simulator: its own, or the sandbox's. Raises: BrandUnknown, ProfileInvalid."""
-    path = registry.profile(code).simulator
-    return registry.load(code, path, Face)() if path else PlainFace()  # type: ignore[type-abstract]
+    """The dialect of a brand's simulator: its own, its declared one, or the sandbox's.
+
+    Raises: BrandUnknown, ProfileInvalid.
+    """
+    profile = registry.profile(code)
+    if profile.simulator:
+        return registry.load(code, profile.simulator, Face)()  # type: ignore[type-abstract]
+    return DeclarativeFace(profile) if profile.declared else PlainFace()
+
+
+def played(
+    registry: Registry,
+    code: str,
+    credentials: Credentials,
+    *,
+    brand: str = "",
+    members: tuple[SimulatedMember, ...] = (),
+    calls_remembered: int = 0,
+) -> SimulatedPartner:
+    """The simulated partner `code` of a brand, by default of that name.
+
+    Raises: BrandUnknown, BrandHosted, ProfileInvalid.
+    """
+    brand = brand or code
+    registry.require_played(brand)
+    http, face = registry.profile(brand).http, face_of(registry, brand)
+    return SimulatedPartner(
+        code,
+        credentials,
+        face=face,
+        members=members,
+        key_life_seconds=face.key_life_hours * 3_600,
+        calls_remembered=calls_remembered,
+        token_wanted=http.auth is not AuthKind.NONE,
+        api_key_header=http.api_key_header,
+    )
 
 
 def amount_in(unit: UnitProfile, ending: int) -> int | None:
@@ -71,11 +132,12 @@ def amount_in(unit: UnitProfile, ending: int) -> int | None:
 def on_trial(registry: Registry, code: str) -> Iterator[Bench]:
     """A bench for the brand `code`. Magic amounts are heard, nothing else goes wrong. Raises: BrandUnknown."""
     profile = registry.profile(code)
-    credentials, clock = Credentials.fresh("hub-on-trial"), SystemClock()
-    partner = SimulatedPartner(code, credentials, face=face_of(registry, code), members=_members(profile))
+    credentials, clock = Credentials.fresh("hub-on-trial"), TrialClock()
+    members = trial_members(profile)
+    partner = played(registry, code, credentials, members=members, calls_remembered=_CALLS_REMEMBERED)
     breaker = MemoryBreaker(clock, failures_max=1_000, rest=timedelta(seconds=1))
     ports = Ports(MemoryTokenStore(), breaker, clock)
-    with serve("127.0.0.1", 0, [partner], FaultPlan(slow_ms=150)) as simulator:
+    with serve("127.0.0.1", 0, [partner], FaultPlan(slow_ms=150), clock) as simulator:
         connection = simulator.connection(code, credentials, timeout_seconds=5)
         nowhere = Connection(code, "http://127.0.0.1:9/", "http://127.0.0.1:9/", "", credentials.secrets(), 1)
         yield Bench(
@@ -85,10 +147,12 @@ def on_trial(registry: Registry, code: str) -> Iterator[Bench]:
             connection=connection,
             ports=ports,
             simulator=simulator,
+            clock=clock,
         )
 
 
-def _members(profile: Profile) -> tuple[SimulatedMember, ...]:
+def trial_members(profile: Profile) -> tuple[SimulatedMember, ...]:
+    """Members in every state, by the numbers above, with plenty of every unit of the brand."""
     numbered = profile.member.numbered
     balances = {unit.code: OPENING_BALANCE for unit in profile.units}
     states = {

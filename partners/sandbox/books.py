@@ -55,7 +55,10 @@ class SimulatedMember:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What is asked of the books, and at the same time the content that a key stands for."""
+    """What is asked of the books, and at the same time the content that a key stands for.
+
+    A reversal names its original by key or by reference, and may leave out what follows from it.
+    """
 
     kind: MoveKind
     key: str
@@ -63,6 +66,7 @@ class Move:
     unit: str
     amount: int
     original_key: str = ""
+    original_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class Books:
         """Book `move` unless its key was booked; the same key answers the same as long as it lives."""
         with self._lock:
             now = self._clock.now()
+            move = self._completed(move)
             known = self._results.get(move.key)
             if known is not None and now - known.at < self._key_life:
                 if known.move != move:
@@ -218,6 +223,19 @@ class Books:
         """Every change of a balance in order: key, membership, unit, signed amount."""
         with self._lock:
             return list(self._journal)
+
+    def _completed(self, move: Move) -> Move:
+        """A reversal with what it leaves out taken from its original."""
+        if move.kind is not MoveKind.REVERSE:
+            return move
+        originals = (one for one in self._results.values() if isinstance(one, Applied))
+        if not move.original_key and move.original_reference:
+            found = next((one for one in originals if one.reference == move.original_reference), None)
+            move = replace(move, original_key=found.move.key if found else "")
+        original = self._results.get(move.original_key)
+        if original is None or move.membership:
+            return move
+        return replace(move, membership=original.move.membership, unit=original.move.unit)
 
     def _book(self, move: Move, now: datetime) -> Applied | Rejected:
         account = self._accounts.get(move.membership)

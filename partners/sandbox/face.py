@@ -5,7 +5,7 @@ A face reads a call into a task and puts results into its own words. It never to
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -15,22 +15,27 @@ from partners.sandbox.books import Answered, Applied, Conflict, Found, MemberVie
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request below a partner's own address. headers: names in lower case."""
+    """One HTTP request below a partner's own address.
+
+    headers: names in lower case. query: without its question mark.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP response."""
+    """One HTTP response. cut: it breaks off in the middle of its body."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,32 @@ class Unheard:
     why: str
 
 
-Task = Move | Inquiry | Lookup | Unheard
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Many movements in one call."""
+
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Muddled:
+    """Of many, a movement that is answered with a word that nobody has agreed on."""
+
+    move: Move
+
+
+Task = Move | Moves | Inquiry | Lookup | Unheard
 
 
 class Face(ABC):
-    """One dialect."""
+    """One dialect. signed: whether every call must be signed by RFC 9421. notice_after_ms: when a result is told.
+
+    key_life_hours: how long the brand honours a key, as its own description says and whatever a profile makes of it.
+    """
+
+    signed = False
+    notice_after_ms = 0
+    key_life_hours = 720
 
     @abstractmethod
     def read(self, call: Call) -> Task:
@@ -82,6 +108,15 @@ class Face(ABC):
     @abstractmethod
     def muddled(self, move: Move) -> Answer:
         """An answer with a word that nobody has agreed on."""
+
+    def moved_many(self, results: Sequence[Answered | Muddled]) -> Answer:
+        """What is answered to many movements. Only dialects that read `Moves` have it."""
+        raise AssertionError(f"{len(results)} movements at once in a dialect that does not read them")
+
+    def notice(self, result: Applied | Rejected) -> bytes:
+        """The body by which a result is told later; empty where it is told at once."""
+        del result
+        return b""
 
     def failed(self, status: int, why: str) -> Answer:
         """What is answered when nothing was done."""

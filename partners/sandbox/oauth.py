@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote_plus
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 from hub.kernel.clock import Clock, SystemClock
 from partners.sandbox.face import Answer, Call, json_answer
@@ -28,23 +28,37 @@ _ASSERTION_SECONDS_MAX = 3_600 + 60
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one client proves itself with. private_key and public_key: PEM of a P-256 key; both may be empty."""
+    """What hub and partner prove themselves with, all of it PEM but the first two; any key may be empty.
+
+    private_key and public_key: the client's, P-256, for assertions. signing_key and signing_public_key: the client's,
+    for signed requests. webhook_key and webhook_public_key: the partner's, for what it sends.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
     private_key: str = field(default="", repr=False)
     public_key: str = ""
+    signing_key: str = field(default="", repr=False)
+    signing_public_key: str = ""
+    webhook_key: str = field(default="", repr=False)
+    webhook_public_key: str = ""
 
     @classmethod
     def fresh(cls, client_id: str) -> "Credentials":
         """New random ones, good for every way of authentication."""
-        key = ECKey.generate_key("P-256")
-        private, public = key.as_pem(private=True).decode("ascii"), key.as_pem(private=False).decode("ascii")
-        return cls(client_id, secrets.token_urlsafe(32), private, public)
+        pairs = (ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519"), OKPKey.generate_key("Ed25519"))
+        texts = [key.as_pem(private=private).decode("ascii") for key in pairs for private in (True, False)]
+        return cls(client_id, secrets.token_urlsafe(32), *texts)
 
     def secrets(self) -> dict[str, str]:
-        """As `partners.base.Connection` takes them."""
-        return {"client_secret": self.client_secret, "private_key": self.private_key}
+        """What the hub's side holds, as `partners.base.Connection` takes it. A static API key is the client secret."""
+        return {
+            "client_secret": self.client_secret,
+            "private_key": self.private_key,
+            "api_key": self.client_secret,
+            "signing_key": self.signing_key,
+            "webhook_public_key": self.webhook_public_key,
+        }
 
 
 class TokenDesk:
@@ -86,6 +100,10 @@ class TokenDesk:
         with self._lock:
             expires_at = self._tokens.get(authorization.removeprefix("Bearer "))
         return expires_at is not None and self._clock.now() < expires_at
+
+    def key_holds(self, key: str) -> bool:
+        """Whether `key` is the static API key of the client."""
+        return hmac.compare_digest(key.encode(), self._credentials.client_secret.encode())
 
     def revoke(self, authorization: str) -> None:
         """End a token before its time."""

@@ -8,17 +8,18 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from socketserver import StreamRequestHandler, TCPServer
 from types import TracebackType
 
 from hub.kernel.clock import Clock, SystemClock
 from partners.base import Connection
-from partners.sandbox.books import Books, SimulatedMember
-from partners.sandbox.desk import Desk, Shared
-from partners.sandbox.face import Answer, Call, Face, PlainFace, json_answer
-from partners.sandbox.faults import FaultKind, FaultPlan, Faults
+from partners.sandbox.books import Books
+from partners.sandbox.courier import Courier
+from partners.sandbox.desk import Desk, Heard, Shared, Strike
+from partners.sandbox.desk import SimulatedPartner as SimulatedPartner
+from partners.sandbox.face import Answer, Call, Face, json_answer
+from partners.sandbox.faults import FaultKind, FaultPlan, Faults, NoticeFault
 from partners.sandbox.oauth import TOKEN_PATH, Credentials, TokenDesk
 from partners.sandbox.watch import watch
 
@@ -32,22 +33,6 @@ _HEADERS_MAX = 64
 # Seconds that an idle connection is kept.
 _IDLE_SECONDS = 60
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 404: "Not Found"}
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedPartner:
-    """One partner to play. code: its first piece of every path. face: the dialect.
-
-    key_life_seconds: how long keys are honoured. inquiry_lag_seconds: how long a booked key is "not found".
-    """
-
-    code: str
-    credentials: Credentials
-    face: Face = field(default_factory=PlainFace)
-    members: tuple[SimulatedMember, ...] = ()
-    token_seconds: int = 600
-    key_life_seconds: int = 30 * 86_400
-    inquiry_lag_seconds: int = 0
 
 
 class RunningSimulator:
@@ -86,7 +71,8 @@ class RunningSimulator:
             audience=f"{self.url}/{partner.code}{TOKEN_PATH}",
             life=timedelta(seconds=partner.token_seconds),
         )
-        self._shared.desks[partner.code] = Desk(partner.code, partner.face, books, tokens, self._shared.faults)
+        address = f"{self.url}/{partner.code}"
+        self._shared.desks[partner.code] = Desk(partner, books, tokens, self._shared, address=address)
 
     def connection(self, code: str, credentials: Credentials, *, timeout_seconds: int) -> Connection:
         """How the hub reaches the simulated partner `code`."""
@@ -113,10 +99,39 @@ class RunningSimulator:
         """How often each kind of fault was done."""
         return self._shared.faults.counts()
 
+    def notice_counts(self) -> dict[NoticeFault, int]:
+        """How often each kind of fault was done to a notice."""
+        return self._shared.faults.notice_counts()
+
+    def strike(self, code: str, *strikes: Strike | None) -> None:
+        """What the next calls of a partner meet, in order, whatever the plan says."""
+        self._shared.desks[code].strike(*strikes)
+
+    def heard(self, code: str) -> list[Heard]:
+        """The newest calls of a partner that was asked to remember them, oldest first."""
+        return self._shared.desks[code].heard()
+
+    def forget_heard(self, code: str) -> None:
+        """Remember none of a partner's calls so far."""
+        self._shared.desks[code].forget_heard()
+
+    def face(self, code: str) -> Face:
+        """The dialect of a partner that is played."""
+        return self._shared.desks[code].face
+
+    def notify(self, code: str, url: str) -> None:
+        """Send a partner's notices to this address from now on; empty for nowhere."""
+        self._shared.desks[code].notify_url = url
+
     @property
     def connections_made(self) -> int:
         """How many connections have been opened to it so far."""
         return self._server.connections_made
+
+    @property
+    def plan(self) -> FaultPlan:
+        """The plan in force."""
+        return self._shared.faults.plan
 
     def set_plan(self, plan: FaultPlan) -> None:
         """Let things go wrong by another plan from now on."""
@@ -128,14 +143,16 @@ class RunningSimulator:
             self._server.shutdown()
             self._thread.join()
             self._server.finish()
+            self._shared.courier.stop()
 
 
 def serve(
     host: str, port: int, partners: Sequence[SimulatedPartner], plan: FaultPlan, clock: Clock | None = None
 ) -> RunningSimulator:
     """Play `partners` at `host` and `port` (0 for any free one) until stopped. clock: the machine's own when None."""
-    shared = Shared(Faults(plan))
-    running = RunningSimulator(_Server((host, port), shared), shared, clock or SystemClock())
+    clock = clock or SystemClock()
+    shared = Shared(Faults(plan), Courier(clock), clock)
+    running = RunningSimulator(_Server((host, port), shared), shared, clock)
     for partner in partners:
         running.add(partner)
     return running
@@ -223,7 +240,7 @@ class _Handler(StreamRequestHandler):
         answer = self._ask(first[0].decode("latin-1"), first[1].decode("latin-1"), headers, body)
         if answer is None:
             return False
-        last = headers.get("connection", "").lower() == "close"
+        last = answer.cut or headers.get("connection", "").lower() == "close"
         self._write(answer, last=last)
         return not last
 
@@ -239,7 +256,8 @@ class _Handler(StreamRequestHandler):
 
     def _ask(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | None:
         code, _, rest = target.lstrip("/").partition("/")
-        call = Call(method, "/" + rest.partition("?")[0], headers, body)
+        path, _, query = rest.partition("?")
+        call = Call(method, "/" + path, headers, body, query)
         shared = self.server.shared
         if code == "_sim":
             return watch(shared, call)
@@ -254,4 +272,5 @@ class _Handler(StreamRequestHandler):
             *(f"{name}: {value}" for name, value in answer.headers.items()),
             *(["connection: close"] if last else []),
         ]
-        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body)
+        body = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)

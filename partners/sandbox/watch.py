@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from partners.sandbox.books import MemberStatus, SimulatedMember
 from partners.sandbox.desk import Desk, Shared
 from partners.sandbox.face import Answer, Call, json_answer, segments
-from partners.sandbox.faults import FaultKind, FaultPlan
+from partners.sandbox.faults import FaultKind, FaultPlan, NoticeFault
 
 
 def watch(shared: Shared, call: Call) -> Answer:
@@ -34,6 +34,10 @@ def watch(shared: Shared, call: Call) -> Answer:
             return _member(desk, number)
         case "POST", ["members"]:
             return _open(desk, call)
+        case "GET", ["journal"]:
+            return json_answer(200, {"journal": [list(entry) for entry in desk.books.journal()]})
+        case "PUT" | "GET", ["notifications"]:
+            return _notifications(shared, desk, call)
     return json_answer(404, {"error": "no_such_resource"})
 
 
@@ -41,18 +45,21 @@ def plan_of(document: object) -> FaultPlan:
     """A plan from its JSON form. Raises ValueError for anything that is not one."""
     if not isinstance(document, dict):
         raise ValueError("a plan is an object")
-    unknown = set(document) - {"seed", "per_mille", "slow_ms", "magic", "partners"}
+    unknown = set(document) - {"seed", "per_mille", "notices_per_mille", "slow_ms", "late_ms", "magic", "partners"}
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     rates, partners = document.get("per_mille", {}), document.get("partners", [])
-    if not isinstance(rates, dict) or not isinstance(partners, list):
-        raise ValueError("per_mille is an object, partners is a list")
+    notices = document.get("notices_per_mille", {})
+    if not isinstance(rates, dict) or not isinstance(notices, dict) or not isinstance(partners, list):
+        raise ValueError("per_mille and notices_per_mille are objects, partners is a list")
     return FaultPlan(
         seed=_whole(document.get("seed", 0)),
         per_mille={FaultKind(kind): _whole(rate) for kind, rate in rates.items()},
         slow_ms=_whole(document.get("slow_ms", 200)),
         magic=bool(document.get("magic", True)),
         partners=frozenset(str(partner) for partner in partners),
+        notices_per_mille={NoticeFault(kind): _whole(rate) for kind, rate in notices.items()},
+        late_ms=_whole(document.get("late_ms", 1_500)),
     )
 
 
@@ -60,14 +67,30 @@ def _faults(shared: Shared) -> Mapping[str, object]:
     plan = shared.faults.plan
     return {
         "counts": {str(kind): count for kind, count in shared.faults.counts().items()},
+        "notice_counts": {str(kind): count for kind, count in shared.faults.notice_counts().items()},
         "plan": {
             "seed": plan.seed,
             "per_mille": {str(kind): rate for kind, rate in plan.per_mille.items()},
+            "notices_per_mille": {str(kind): rate for kind, rate in plan.notices_per_mille.items()},
             "slow_ms": plan.slow_ms,
+            "late_ms": plan.late_ms,
             "magic": plan.magic,
             "partners": sorted(plan.partners),
         },
     }
+
+
+def _notifications(shared: Shared, desk: Desk, call: Call) -> Answer:
+    if call.method == "PUT":
+        try:
+            url = json.loads(call.body)["url"]
+        except (ValueError, TypeError, KeyError):
+            return json_answer(400, {"error": "url", "detail": 'send {"url": "http://..."}; empty for nowhere'})
+        if not isinstance(url, str) or not (url == "" or url.startswith(("http://", "https://"))):
+            return json_answer(400, {"error": "url", "detail": "an http or https address, or nothing"})
+        desk.notify_url = url
+    posted = [{"url": post.url, "status": post.status} for post in shared.courier.posted(desk.code)]
+    return json_answer(200, {"url": desk.notify_url, "posted": posted})
 
 
 def _member(desk: Desk, number: str) -> Answer:

@@ -1,12 +1,13 @@
-"""Staywell's dialect for the simulators: XML to one address, 200 for everything, numbers for reasons.
+"""Staywell's dialect for the simulators: SOAP 1.1 at one address, faults with numbers for reasons.
 
 Written from Staywell's interface and not from the adapter, so that each checks the other.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
+from xml.etree.ElementTree import Element, ParseError, SubElement
 
+from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hub.kernel.amounts import decimal_text
@@ -14,7 +15,9 @@ from partners.base import Reason
 from partners.replies import amount_of
 from partners.sandbox.books import Answered, Applied, Conflict, Found, MemberView, Missing, Move, MoveKind, Rejected
 from partners.sandbox.face import Answer, Call, Face, Inquiry, Lookup, Task, Unheard
+from partners.soap import CONTENT_TYPE, ENVELOPE, envelope, written
 
+_NAMESPACE = "urn:staywell:gateway:2.1"
 # The currency's name, its unit, its decimal digits, and what a quantity must be a multiple of.
 _CURRENCIES = MappingProxyType({"NIGHT": ("staywell.night", 1, 5), "POINT": ("staywell.point", 0, 1)})
 _NAMES = MappingProxyType({unit: (name, scale) for name, (unit, scale, _) in _CURRENCIES.items()})
@@ -33,84 +36,98 @@ _CODES: Mapping[Reason, str] = MappingProxyType(
 
 
 class StaywellFace(Face):
-    """`POST /xml` with one of five documents."""
+    """`POST /soap` with one of five operations, each named by its element and again by SOAPAction."""
+
+    key_life_hours = 168
 
     def read(self, call: Call) -> Task:
         """What the document asks for."""
+        if (call.method, call.path) != ("POST", "/soap"):
+            return Unheard(404, "no such address")
         try:
             root = fromstring(call.body, forbid_dtd=True)
-        except (ParseError, ValueError):
-            return Unheard(400, "not well-formed")
-        texts = {child.tag: (child.text or "").strip() for child in root}
-        if call.path != "/xml":
-            return Unheard(404, "no such address")
-        match root.tag:
-            case "GuestRequest":
-                return Lookup(texts.get("Guest", ""), texts.get("Name", ""))
-            case "StatementRequest":
-                return Lookup(texts.get("Guest", ""), wants_balance=True)
-            case "LookupRequest":
-                return Inquiry(texts.get("Reference", ""))
-            case "TransactionRequest":
-                kind = {"REDEEM": MoveKind.DEBIT, "AWARD": MoveKind.CREDIT}.get(texts.get("Kind", ""))
-                return _move(kind, texts)
-            case "CancelRequest":
-                return _move(MoveKind.REVERSE, texts)
-        return Unheard(400, "no such document")
+        except (ParseError, DefusedXmlException, ValueError):
+            return Unheard(500, "Client: not well-formed")
+        found = root.find(f"{{{ENVELOPE}}}Body/*")
+        if found is None or not call.headers.get("content-type", "").startswith("text/xml"):
+            return Unheard(500, "Client: no envelope")
+        operation = found.tag.removeprefix(f"{{{_NAMESPACE}}}").removesuffix("Request")
+        if call.headers.get("soapaction") != f'"{_NAMESPACE}#{operation}"':
+            return Unheard(500, "Client: SOAPAction names another operation")
+        return _task(operation, {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in found})
 
     def moved(self, result: Answered) -> Answer:
-        """OK, REPEATED or DECLINED with a code."""
+        """BOOKED, REPEATED, or a fault with a code."""
+        operation = "Cancel" if result.move.kind is MoveKind.REVERSE else "Transaction"
         if isinstance(result, Conflict):
-            return _answer({"Result": "DECLINED", "Code": "2099", "Reference": result.move.key})
-        return _answer(_told(result, "REPEATED" if result.replayed else "OK"))
+            return _fault("Client", "reference used", {"Code": "2099", "Reference": result.move.key})
+        if isinstance(result, Rejected):
+            return _fault("Client", "declined", {"Code": _CODES[result.reason], **_echo(result.move)})
+        return _answer(operation, _booked(result, "REPEATED" if result.replayed else "BOOKED"))
 
     def found(self, result: Found) -> Answer:
-        """OK, DECLINED or NOTFOUND."""
+        """BOOKED, DECLINED or NOTFOUND; to look for something is never a fault."""
         if isinstance(result, Missing):
-            return _answer({"Result": "NOTFOUND", "Code": "0404", "Reference": result.key})
-        return _answer(_told(result, "OK"))
+            return _answer("Lookup", {"Status": "NOTFOUND", "Reference": result.key})
+        if isinstance(result, Rejected):
+            return _answer("Lookup", {"Status": "DECLINED", "Code": _CODES[result.reason], **_echo(result.move)})
+        return _answer("Lookup", _booked(result, "BOOKED"))
 
     def member(self, lookup: Lookup, view: MemberView | None, refusal: Reason | None) -> Answer:
-        """OK or DECLINED."""
+        """ACTIVE, a balance in nights, or a fault."""
         if view is None or refusal is not None:
             code = _CODES[refusal or Reason.MEMBER_UNKNOWN]
-            return _answer({"Result": "DECLINED", "Code": code, "Guest": lookup.membership})
-        texts = {"Result": "OK", "Code": "0000", "Guest": view.membership}
+            return _fault("Client", "declined", {"Code": code, "Guest": lookup.membership})
         if lookup.wants_balance:
-            return _answer({**texts, "Balance": decimal_text(view.balances.get("staywell.night", 0), 1)})
-        return _answer({**texts, "Name": view.name, "Level": view.tier, "NowGuest": view.surviving})
+            nights = decimal_text(view.balances.get("staywell.night", 0), 1)
+            return _answer("Statement", {"Guest": view.membership, "Currency": "NIGHT", "Balance": nights})
+        texts = {"Status": "ACTIVE", "Guest": view.membership, "Name": view.name}
+        return _answer("Guest", {**texts, "Level": view.tier, "NowGuest": view.surviving})
 
     def muddled(self, move: Move) -> Answer:
-        """A result that chapter 3 does not know."""
-        return _answer({"Result": "WAITLISTED", "Code": "7777", "Confirmation": "SW0", **_echo(move)})
+        """A status that chapter 3 does not know."""
+        operation = "Cancel" if move.kind is MoveKind.REVERSE else "Transaction"
+        return _answer(operation, {"Status": "WAITLISTED", "Confirmation": "SW0", **_echo(move)})
 
     def failed(self, status: int, why: str) -> Answer:
-        """A fault of the gateway itself."""
-        return _answer({"Text": why}, status=status, root="Fault")
+        """A fault of the gateway itself, or of a caller that it does not understand."""
+        blamed, _, text = why.rpartition(": ")
+        return _fault(blamed or "Server", text, {}, status=status)
+
+
+def _task(operation: str, texts: Mapping[str, str]) -> Task:
+    match operation:
+        case "Guest":
+            return Lookup(texts.get("Guest", ""), texts.get("Name", ""))
+        case "Statement":
+            return Lookup(texts.get("Guest", ""), wants_balance=True)
+        case "Lookup":
+            return Inquiry(texts.get("Reference", ""))
+        case "Transaction":
+            return _move({"REDEEM": MoveKind.DEBIT, "AWARD": MoveKind.CREDIT}.get(texts.get("Kind", "")), texts)
+        case "Cancel":
+            return _move(MoveKind.REVERSE, texts)
+    return Unheard(500, "Client: no such operation")
 
 
 def _move(kind: MoveKind | None, texts: Mapping[str, str]) -> Task:
     unit, scale, step = _CURRENCIES.get(texts.get("Currency", ""), ("", 0, 1))
     amount = amount_of(texts.get("Quantity", ""), scale)
     if kind is None or not unit or amount is None:
-        return Unheard(400, "malformed")
+        return Unheard(500, "Client: malformed")
     if amount % step:
         amount = 0  # the books refuse it as an amount that is not allowed
     key, guest, original = texts.get("Reference", ""), texts.get("Guest", ""), texts.get("Cancels", "")
     return Move(kind, key, guest, unit, amount, original)
 
 
-def _told(result: Applied | Rejected, word: str) -> dict[str, str]:
-    texts, scale = _echo(result.move), _NAMES[result.move.unit][1]
-    if isinstance(result, Rejected):
-        return {"Result": "DECLINED", "Code": _CODES[result.reason], **texts}
+def _booked(result: Applied, status: str) -> dict[str, str]:
     return {
-        "Result": word,
-        "Code": "0000",
+        "Status": status,
         "Confirmation": f"SW{result.reference}",
-        "Balance": decimal_text(result.balance, scale),
+        "Balance": decimal_text(result.balance, _NAMES[result.move.unit][1]),
         "NowGuest": result.surviving,
-        **texts,
+        **_echo(result.move),
     }
 
 
@@ -120,9 +137,17 @@ def _echo(move: Move) -> dict[str, str]:
     return {"Reference": move.key, "Guest": move.membership, "Currency": currency, "Quantity": quantity}
 
 
-def _answer(texts: Mapping[str, str], *, status: int = 200, root: str = "Response") -> Answer:
-    document = Element(root)
-    for name, text in texts.items():
-        SubElement(document, name).text = text
-    body = tostring(document, encoding="utf-8", xml_declaration=True)
-    return Answer(status, body, "application/xml; charset=utf-8")
+def _answer(operation: str, texts: Mapping[str, str]) -> Answer:
+    return Answer(200, envelope(_NAMESPACE, f"{operation}Response", texts), CONTENT_TYPE)
+
+
+def _fault(code: str, text: str, detail: Mapping[str, str], *, status: int = 500) -> Answer:
+    root = Element(f"{{{ENVELOPE}}}Envelope")
+    fault = SubElement(SubElement(root, f"{{{ENVELOPE}}}Body"), f"{{{ENVELOPE}}}Fault")
+    SubElement(fault, "faultcode").text = f"soap:{code}"
+    SubElement(fault, "faultstring").text = text
+    if detail:
+        inner = SubElement(SubElement(fault, "detail"), f"{{{_NAMESPACE}}}GatewayFault")
+        for name, value in detail.items():
+            SubElement(inner, f"{{{_NAMESPACE}}}{name}").text = value
+    return Answer(status, written(root), CONTENT_TYPE)

@@ -10,7 +10,11 @@ from partners.registry import BRANDS_FOLDER, Registry
 from partners.sandbox.bench import Bench, on_trial
 
 TEMPLATE_CODE = "your_brand"
-CODES = [*(profile.code for profile in Registry.scan([BRANDS_FOLDER]).profiles()), TEMPLATE_CODE]
+# Brands that speak HTTP; those that speak files are tried in tests/partners/files and tests/files.
+CODES = [
+    *(profile.code for profile in Registry.scan([BRANDS_FOLDER]).profiles() if profile.files is None),
+    TEMPLATE_CODE,
+]
 
 
 def copy_of_template(parent: Path) -> Path:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from partners.base import Verb
-from partners.profile import AuthKind, ProfileInvalid, ReverseKind, UnitKind, read_profile
+from partners.profile import (
+    AuthKind,
+    NotificationScheme,
+    ProfileInvalid,
+    ReverseKind,
+    SigningKind,
+    UnitKind,
+    read_profile,
+)
 from partners.registry import BRANDS_FOLDER
 from tests.partners.conftest import copy_of_template
 
@@ -146,6 +154,35 @@ def test_a_profile_is_refused_for(tmp_path: Path, what: str) -> None:
     assert words in refusal.value.detail
 
 
+def test_a_refusal_points_at_the_line_the_table_and_the_key(tmp_path: Path) -> None:
+    folder = _edited(tmp_path, lambda text: text.replace("scale = 0 ", "scale = 99 "))
+
+    with pytest.raises(ProfileInvalid) as refusal:
+        read_profile(folder)
+
+    assert refusal.value.detail.startswith(f"{folder / 'profile.toml'}:14 [units[0]] scale: must be a whole number")
+    assert refusal.value.facts["line"] == 14
+
+
+def test_a_missing_key_points_at_its_table(tmp_path: Path) -> None:
+    folder = _edited(tmp_path, lambda text: text.replace('kind = "points"', ""))
+
+    with pytest.raises(ProfileInvalid) as refusal:
+        read_profile(folder)
+
+    assert refusal.value.detail.startswith(f"{folder / 'profile.toml'}:12 [units[0]] kind: is missing")
+
+
+def test_lines_are_found_past_texts_of_many_lines(tmp_path: Path) -> None:
+    notes = 'notes = """\nscale = 1\n[http]\n"""\n'
+    folder = _edited(tmp_path, lambda text: text.replace("notes =", notes + "remarks ="))
+
+    with pytest.raises(ProfileInvalid) as refusal:
+        read_profile(folder)
+
+    assert refusal.value.detail.startswith(f"{folder / 'profile.toml'}:13 remarks: is not a key of a profile")
+
+
 def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     folder = _edited(tmp_path, lambda text: "\n\nthis is no key\n" + text)
 
@@ -161,3 +198,40 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ProfileInvalid):
         read_profile(folder)
+
+
+def test_a_brand_without_notifications_sends_none(tmp_path: Path) -> None:
+    profile = read_profile(copy_of_template(tmp_path))
+
+    assert (profile.notifications.scheme, profile.http.signing) == (NotificationScheme.NONE, SigningKind.NONE)
+
+
+def test_a_profile_says_how_requests_are_signed_and_notifications_verified(tmp_path: Path) -> None:
+    folder = _edited(
+        tmp_path,
+        lambda text: text.replace("[http]", '[http]\nsigning = "rfc9421"') + '[notifications]\nscheme = "rfc9421"\n',
+    )
+
+    profile = read_profile(folder)
+
+    assert (profile.notifications.scheme, profile.http.signing) == (NotificationScheme.RFC9421, SigningKind.RFC9421)
+
+
+def test_without_tokens_requests_are_signed(tmp_path: Path) -> None:
+    unsigned = _edited(tmp_path, lambda text: _without_tokens(text))
+
+    with pytest.raises(ProfileInvalid) as refused:
+        read_profile(unsigned)
+
+    assert refused.value.facts["key"] == "http.auth"
+
+
+def test_signed_requests_need_no_tokens(tmp_path: Path) -> None:
+    folder = _edited(tmp_path, lambda text: _without_tokens(text).replace("[http]", '[http]\nsigning = "rfc9421"'))
+
+    assert read_profile(folder).http.token_url == ""
+
+
+def _without_tokens(text: str) -> str:
+    lines = (line for line in text.splitlines() if not line.startswith("token_url"))
+    return "\n".join(lines).replace('auth = "client_secret_basic"', 'auth = "none"') + "\n"

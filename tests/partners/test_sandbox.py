@@ -280,7 +280,15 @@ def test_what_is_not_there_is_not_found(running: RunningSimulator, path: str) ->
 
 
 def test_the_plan_is_set_and_shown(running: RunningSimulator) -> None:
-    plan = {"seed": 3, "per_mille": {"slow_answer": 10}, "slow_ms": 20, "magic": False, "partners": ["q"]}
+    plan = {
+        "seed": 3,
+        "per_mille": {"slow_answer": 10},
+        "notices_per_mille": {"notice_late": 20},
+        "slow_ms": 20,
+        "late_ms": 30,
+        "magic": False,
+        "partners": ["q"],
+    }
 
     shown = _send(running, "PUT", "faults", plan, 200)
 
@@ -298,6 +306,9 @@ def test_the_plan_is_set_and_shown(running: RunningSimulator) -> None:
         {"per_mille": {"slow_answer": 2_000}},
         {"per_mille": {"slow_answer": "1"}},
         {"per_mille": 3},
+        {"notices_per_mille": {"slow_answer": 1}},
+        {"notices_per_mille": {"notice_late": 2_000}},
+        {"late_ms": "1"},
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(running: RunningSimulator, plan: object) -> None:
@@ -305,10 +316,26 @@ def test_a_plan_that_makes_no_sense_is_refused(running: RunningSimulator, plan: 
     assert _get(running, "faults")["plan"] == {
         "seed": 0,
         "per_mille": {},
+        "notices_per_mille": {},
         "slow_ms": 200,
+        "late_ms": 1_500,
         "magic": False,
         "partners": [],
     }
+
+
+def test_the_address_for_notices_is_set_and_shown(running: RunningSimulator) -> None:
+    shown = _send(running, "PUT", "q/notifications", {"url": "http://127.0.0.1:9/x"}, 200)
+
+    assert shown == {"url": "http://127.0.0.1:9/x", "posted": []}
+    assert _get(running, "q/notifications") == shown
+
+
+@pytest.mark.parametrize("body", [b"", [], {}, {"url": 7}, {"url": "file:///etc/passwd"}])
+def test_an_address_for_notices_that_makes_no_sense_is_refused(running: RunningSimulator, body: object) -> None:
+    _send(running, "PUT", "q/notifications", body, 400)
+
+    assert _get(running, "q/notifications")["url"] == ""
 
 
 def test_partners_keep_their_own_books_and_tokens(running: RunningSimulator) -> None:

@@ -2,27 +2,36 @@
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hub.kernel.clock import ManualClock
 from hub.kernel.limits import PARTNER_REPLY_BYTES_MAX
 from partners.base import Connection, Ports, Reason, Unknown
 from partners.memory import MemoryBreaker, MemoryTokenStore
-from partners.profile import AuthKind, HttpProfile
+from partners.profile import AuthKind, HttpProfile, SigningKind
 from partners.sandbox.books import Answered, Found, MemberView, Move
 from partners.sandbox.face import Answer, Call, Face, Lookup, Task, Unheard, json_answer
 from partners.sandbox.faults import FaultPlan
 from partners.sandbox.oauth import Credentials
 from partners.sandbox.server import RunningSimulator, SimulatedPartner, serve
 from partners.session import PartnerSession, Reply
+from partners.signatures import SignedRequest, verify_request
 from partners.transport import Transport
+from tests.partners.test_signatures import pem_pair
 
 CREDENTIALS = Credentials.fresh("hub")
 
@@ -58,6 +67,7 @@ class ScriptedFace(Face):
 
 OK = json_answer(200, {"ok": True})
 HTTP = HttpProfile("", "", "movements", AuthKind.CLIENT_SECRET_BASIC, 5, "")
+WITH_TOKENS = [auth for auth in AuthKind if auth not in (AuthKind.NONE, AuthKind.API_KEY)]
 
 
 class Rig:
@@ -86,16 +96,17 @@ def rigged(
     *answers: Answer,
     token_seconds: int = 600,
     auth: AuthKind = AuthKind.CLIENT_SECRET_BASIC,
+    token_wanted: bool = True,
 ) -> Iterator[Rig]:
     face = ScriptedFace(answers or [OK])
-    partner = SimulatedPartner("p", CREDENTIALS, face=face, token_seconds=token_seconds)
+    partner = SimulatedPartner("p", CREDENTIALS, face=face, token_seconds=token_seconds, token_wanted=token_wanted)
     with serve("127.0.0.1", 0, [partner], FaultPlan(), clock) as running:
         rig = Rig(running, face, clock, auth)
         yield rig
         rig.transport.close()
 
 
-@pytest.mark.parametrize("auth", list(AuthKind))
+@pytest.mark.parametrize("auth", WITH_TOKENS)
 def test_the_hub_proves_itself_in_each_way(clock: ManualClock, auth: AuthKind) -> None:
     with rigged(clock, auth=auth, token_seconds=100) as rig:
         first = rig.session.get("/x")
@@ -106,7 +117,7 @@ def test_the_hub_proves_itself_in_each_way(clock: ManualClock, auth: AuthKind) -
         assert rig.tokens_issued == 2
 
 
-@pytest.mark.parametrize("auth", list(AuthKind))
+@pytest.mark.parametrize("auth", WITH_TOKENS)
 def test_wrong_secrets_are_no_token_and_no_call(clock: ManualClock, auth: AuthKind) -> None:
     with rigged(clock, auth=auth) as rig:
         wrong = replace(rig.connection, secrets=Credentials.fresh("hub").secrets())
@@ -117,7 +128,7 @@ def test_wrong_secrets_are_no_token_and_no_call(clock: ManualClock, auth: AuthKi
         assert rig.face.calls == []
 
 
-@pytest.mark.parametrize("auth", list(AuthKind))
+@pytest.mark.parametrize("auth", WITH_TOKENS)
 def test_missing_secrets_are_no_token(clock: ManualClock, auth: AuthKind) -> None:
     with rigged(clock, auth=auth) as rig:
         outcome = rig.to(replace(rig.connection, secrets={})).get("/x")
@@ -216,6 +227,83 @@ def test_an_old_token_serves_while_it_lives_when_no_new_one_comes(clock: ManualC
         assert not later.called
 
 
+def test_a_token_is_never_told_to_another_address(clock: ManualClock) -> None:
+    with rigged(clock) as rig:
+        rig.session.get("/x")
+        elsewhere = ScriptedFace([OK])
+        rig.running.add(SimulatedPartner("q", CREDENTIALS, face=elsewhere))
+        moved = replace(rig.running.connection("q", CREDENTIALS, timeout_seconds=2), code="p")
+
+        reply = rig.to(moved).get("/x")
+
+        assert isinstance(reply, Reply)
+        assert (reply.status, rig.running.tokens_issued("q")) == (200, 1)
+        assert elsewhere.calls[0].headers["authorization"] != rig.face.calls[0].headers["authorization"]
+
+
+def test_those_who_wait_for_a_token_share_its_failure(clock: ManualClock) -> None:
+    pieces = [b"HTTP/1.1 ", b"503 Unavailable\r\ncontent-length: 0\r\n\r\n"]
+    with rigged(clock) as rig, _raw_server(pieces, pause_seconds=0.4) as (url, asked):
+        session = rig.to(replace(rig.connection, token_url=url))
+        outcomes: list[object] = []
+        threads = [threading.Thread(target=lambda: outcomes.append(session.get("/x"))) for _ in range(12)]
+
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert outcomes == [Unknown("no token: http 503", called=False)] * 12
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize("auth", [AuthKind.CLIENT_SECRET_POST, AuthKind.NONE])
+def test_requests_are_signed_beside_or_instead_of_a_token(clock: ManualClock, auth: AuthKind) -> None:
+    private, public = pem_pair()
+    with rigged(clock, json_answer(401, {}), OK, token_wanted=auth is not AuthKind.NONE) as rig:
+        rig.http = replace(rig.http, auth=auth, signing=SigningKind.RFC9421)
+        held = {**rig.connection.secrets, "signing_key": private, "signing_key_id": "hub-1"}
+        session = rig.to(replace(rig.connection, secrets=held))
+
+        session.post_json("/x/~y%2Fz", {"a": 1}, headers={"idempotency-key": "leg_1"})
+        session.post_json("/x/~y%2Fz", {"a": 1}, headers={"idempotency-key": "leg_1"})
+
+        proven = [
+            verify_request(
+                SignedRequest(call.method, f"{rig.running.url}/p{call.path}", call.headers, call.body),
+                public_keys=public,
+                now=clock.now(),
+            )
+            for call in rig.face.calls
+        ]
+        assert len(proven) == (3 if auth is not AuthKind.NONE else 2)
+        assert {one.key_id for one in proven} == {"hub-1"}
+        assert len({one.nonce for one in proven}) == len(proven)
+        assert ("authorization" in rig.face.calls[0].headers) == (auth is not AuthKind.NONE)
+
+
+@pytest.mark.parametrize("key", ["", "no key", pem_pair("rsa")[0]])
+def test_without_a_key_nothing_goes_out_unsigned(clock: ManualClock, key: str) -> None:
+    with rigged(clock) as rig:
+        rig.http = replace(rig.http, signing=SigningKind.RFC9421)
+        session = rig.to(replace(rig.connection, secrets={**rig.connection.secrets, "signing_key": key}))
+
+        outcome = session.get("/x")
+
+        assert outcome == Unknown("no signature: unreadable key", called=False)
+        assert rig.face.calls == []
+
+
+def test_a_server_without_a_trusted_certificate_is_not_spoken_to(clock: ManualClock, tmp_path: Path) -> None:
+    with rigged(clock) as rig, _encrypted_server(tmp_path) as (url, heard):
+        rig.session.get("/x")
+
+        outcome = rig.to(replace(rig.connection, base_url=url, token_url=rig.connection.token_url)).get("/x")
+
+        assert isinstance(outcome, Unknown)
+        assert heard == []
+
+
 TOKEN_ANSWERS = {
     "no object": Answer(200, b"[]"),
     "no token": json_answer(200, {"token_type": "Bearer"}),
@@ -281,6 +369,42 @@ def _raw_server(pieces: Sequence[bytes], *, pause_seconds: float = 0) -> Iterato
         stop.set()
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        thread.join()
+
+
+@contextmanager
+def _encrypted_server(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """A server with TLS whose certificate nobody has vouched for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    file = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def work() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as inner:
+                heard.append(inner.recv(1_000))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", heard
         thread.join()
 
 
