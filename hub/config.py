@@ -3,6 +3,7 @@
 Knows names, types and defaults. Secrets may be given as `NAME` or, better, as `NAME_FILE` with the path of a file.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ class Settings:
     partners_dir: a further folder of brand folders beside the ones in the box; empty for none.
     sandbox_url: where simulated partners listen; imported sandbox partners are reached there.
     master_key: seals keys and secrets at rest; empty means a key of its own, made once in `data_dir`.
+    master_key_old: another key that opens too, while what it sealed is sealed again (`hub keys rewrap`); else empty.
+    webhook_networks: networks that webhooks may be sent to although they are not public, such as `127.0.0.0/8` for
+        development; plain http is for loopback among them. Empty for none.
+    proxy_hops: proxies of your own in front of the gateway; their X-Forwarded-For says who is calling.
     *_seconds, *_ms: what they say. api_processes × api_threads request threads serve HTTP.
     """
 
@@ -47,6 +52,9 @@ class Settings:
     log_level: str
     quote_seconds: int
     master_key: str
+    master_key_old: str
+    proxy_hops: int
+    webhook_networks: str
 
 
 _DEFAULTS: dict[str, str] = {
@@ -67,6 +75,9 @@ _DEFAULTS: dict[str, str] = {
     "LOG_LEVEL": "INFO",
     "QUOTE_SECONDS": "600",
     "MASTER_KEY": "",
+    "MASTER_KEY_OLD": "",
+    "PROXY_HOPS": "0",
+    "WEBHOOK_NETWORKS": "",
 }
 
 
@@ -98,6 +109,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log_level=text["LOG_LEVEL"],
         quote_seconds=_whole(text, "QUOTE_SECONDS", 1, 86_400),
         master_key=text["MASTER_KEY"],
+        master_key_old=text["MASTER_KEY_OLD"],
+        proxy_hops=_whole(text, "PROXY_HOPS", 0, 8),
+        webhook_networks=_networks(text, "WEBHOOK_NETWORKS"),
     )
 
 
@@ -109,6 +123,15 @@ def _text(source: Mapping[str, str], name: str, default: str) -> str:
         except OSError as fault:
             raise SettingInvalid(f"HUB_{name}_FILE cannot be read: {fault.strerror}.") from fault
     return source.get(f"HUB_{name}", default).strip()
+
+
+def _networks(text: Mapping[str, str], name: str) -> str:
+    for one in text[name].split(","):
+        try:
+            ipaddress.ip_network(one.strip() or "127.0.0.0/8")
+        except ValueError as fault:
+            raise SettingInvalid(f"HUB_{name} is a list of networks such as 127.0.0.0/8, ::1/128: {fault}.") from fault
+    return text[name]
 
 
 def _whole(text: Mapping[str, str], name: str, low: int, high: int) -> int:

@@ -3,6 +3,6 @@
 Knows actors, actions and subjects as strings. Does not know what they mean or who may read them.
 """
 
-from hub.audit.service import AuditEntry, entries, record, verify
+from hub.audit.service import AuditEntry, Head, Sought, entries, find, head, record, verify
 
-__all__ = ["AuditEntry", "entries", "record", "verify"]
+__all__ = ["AuditEntry", "Head", "Sought", "entries", "find", "head", "record", "verify"]

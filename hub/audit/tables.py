@@ -1,6 +1,6 @@
-"""The audit's table, for documentation and reading. Its triggers refuse every change."""
+"""The audit's tables, for documentation and reading. Their triggers refuse every change but going on."""
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from hub.storage import METADATA
@@ -14,5 +14,15 @@ audit_entry = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("facts", JSONB, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+# One row: the newest entry, counted apart from the entries.
+audit_head = Table(
+    "audit_head",
+    METADATA,
+    Column("single", Boolean, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("recorded_at", DateTime(timezone=True)),
     Column("seal", LargeBinary, nullable=False),
 )

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -39,8 +40,12 @@ class ManualClock:
             self._now += by
 
 
+@lru_cache(maxsize=1_024)
 def rfc3339(moment: datetime) -> str:
-    """`2026-11-22T09:30:00.000000Z`: UTC, always with microseconds, so that texts sort like instants."""
+    """`2026-11-22T09:30:00.000000Z`: UTC, always with microseconds, so that texts sort like instants.
+
+    The newest texts are kept: everything in one batch shares its instant.
+    """
     assert moment.tzinfo is not None, "a naive time reached a border"
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -51,3 +56,9 @@ def parse_rfc3339(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs an offset such as Z")
     return moment.astimezone(UTC)
+
+
+def to_seconds(moment: datetime) -> int:
+    """Whole seconds since 1970, as JWTs and OAuth count them; a started one does not count."""
+    assert moment.tzinfo is not None, "a naive time reached a border"
+    return int(moment.timestamp())

@@ -18,7 +18,8 @@ _SECRET_SHAPES = re.compile(
     r"|whs[ek]c?_[A-Za-z0-9+/=]{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password of a URL
-    r"|(?i:(?:secret|password|token|assertion)=)[^&\s\"']{4,})"
+    r"|(?i:(?:secret|password|token|assertion)=)[^&\s\"']{4,}"
+    r"|(?m:(?<=^DETAIL: ).*$|(?<=^CONTEXT: ).*$))"  # of a database's refusal: the refused row, members' numbers in it
 )
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 BLOT = "[redacted]"

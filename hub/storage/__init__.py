@@ -5,6 +5,7 @@ on the shared `METADATA`.
 """
 
 from hub.storage.batcher import Batcher, KeyRaced
-from hub.storage.database import METADATA, Database, Work, in_transaction
+from hub.storage.database import METADATA, Coming, Database, Work, in_transaction
+from hub.storage.lane import Question
 
-__all__ = ["METADATA", "Batcher", "Database", "KeyRaced", "Work", "in_transaction"]
+__all__ = ["METADATA", "Batcher", "Coming", "Database", "KeyRaced", "Question", "Work", "in_transaction"]

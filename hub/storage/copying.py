@@ -1,22 +1,25 @@
 """Rows as the text that COPY reads (PostgreSQL manual, COPY, "Text Format").
 
 Several times faster than handing values to the driver one by one, which was the largest single cost of a batch. Knows
-strings, whole numbers, booleans, instants, bytes, UUIDs, lists of strings or whole numbers, `Jsonb`, and None; anything
-else is our mistake.
+strings, whole numbers, booleans, instants, days, bytes, UUIDs, lists of strings or whole numbers, `Jsonb`, and None;
+anything else is our mistake.
 """
 
 import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from functools import lru_cache
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Table
+from sqlalchemy import ARRAY, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from hub.storage.values import column_text, strings_text
 
 _UNESCAPES = {
     "\\\\": "\\", "\\n": "\n", "\\t": "\t", "\\r": "\r", "\\b": "\b", "\\f": "\f", "\\v": "\v",
@@ -33,19 +36,38 @@ def copy_lines(rows: Iterable[Sequence[object]]) -> list[str]:
 
 
 def arrays_of(lines: Sequence[str]) -> list[str]:
-    """The same rows as one array literal of texts per column, quoted here: the driver does it element by element."""
+    """The same rows as one array literal per column."""
     columns = zip(*(line[:-1].split("\t") for line in lines), strict=True)
-    return ["{" + ",".join([_element(text) for text in column]) + "}" for column in columns]
+    return [_array(column) for column in columns]
 
 
 @lru_cache(maxsize=256)
 def insert_of(table: Table, columns: tuple[str, ...]) -> LiteralString:
-    """A statement that appends rows given as one array of texts per column."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    casts = ", ".join(f"{name}::{table.columns[name].type.compile(dialect)}" for name in columns)
-    arrays = ", ".join(["%s::text[]"] * len(columns))
+    """A statement that appends rows given as one array per column."""
+    kinds = [(name, table.columns[name].type) for name in columns]
     names = ", ".join(columns)
-    return f"INSERT INTO {table.name} ({names}) SELECT {casts} FROM unnest({arrays}) AS row ({names})"  # noqa: S608
+    # An array of arrays would be taken apart to its elements; a text of an array is not.
+    arrays = ", ".join("%s::text[]" if isinstance(kind, ARRAY) else f"%s::{_named(kind)}[]" for _, kind in kinds)
+    taken = ", ".join(f"{name}::{_named(kind)}" if isinstance(kind, ARRAY) else name for name, kind in kinds)
+    return f"INSERT INTO {table.name} ({names}) SELECT {taken} FROM unnest({arrays}) AS row ({names})"  # noqa: S608
+
+
+def columns_of(rows: Iterable[Sequence[object]]) -> list[str]:
+    """Rows as one array literal per column."""
+    return [column_text(column) for column in zip(*rows, strict=True)]
+
+
+def _named(kind: TypeEngine[Any]) -> str:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    # A collation belongs to the column, not to the values that go in.
+    return str(kind.compile(dialect)).partition(" COLLATE ")[0]
+
+
+def _array(column: Sequence[str]) -> str:
+    """A column of fields of COPY's text as an array literal; nearly always there is nothing to undo."""
+    if "\\" in "".join(column):
+        return "{" + ",".join([_element(text) for text in column]) + "}"
+    return strings_text(column)
 
 
 def _element(text: str) -> str:
@@ -83,6 +105,7 @@ _RENDERERS: dict[type, Callable[..., str]] = {
     bool: lambda value: "t" if value else "f",
     type(None): lambda _: "\\N",
     datetime: datetime.isoformat,
+    date: date.isoformat,
     bytes: _bytes,
     uuid.UUID: str,
     list: _list,

@@ -88,6 +88,59 @@ def test_a_change_behind_the_triggers_is_found(database: Database, change: str) 
     assert _verify(database) != []
 
 
+@pytest.mark.parametrize(("cut", "said"), [(1, "entries 3 to 3"), (2, "entries 2 to 3"), (3, "entries 1 to 3")])
+def test_entries_cut_off_the_end_are_missed(database: Database, cut: int, said: str) -> None:
+    for action in ("one", "two", "three"):
+        _record(database, action)
+    with database.work() as work:
+        work.run("ALTER TABLE audit_entry DISABLE TRIGGER USER")
+        assert work.run("DELETE FROM audit_entry WHERE number > %s", (3 - cut,)) == cut
+        work.run("ALTER TABLE audit_entry ENABLE TRIGGER USER")
+
+    assert _verify(database) == [f"{said} are gone from the end"]
+    _record(database, "four")
+    assert _verify(database) != [], "what comes later does not close the gap"
+
+
+def test_a_log_cut_together_with_its_count_is_missed_by_whoever_noted_its_head(database: Database) -> None:
+    for action in ("one", "two", "three"):
+        _record(database, action)
+    with database.read() as work:
+        noted = audit.head(work)
+    with database.work() as work:
+        work.run("ALTER TABLE audit_entry DISABLE TRIGGER USER")
+        work.run("ALTER TABLE audit_head DISABLE TRIGGER USER")
+        work.run("DELETE FROM audit_entry WHERE number = 3")
+        work.run("UPDATE audit_head SET (number, seal) = (SELECT number, seal FROM audit_entry WHERE number = 2)")
+
+    assert _verify(database) == []
+    with database.read() as work:
+        assert audit.verify(work, [noted]) == ["entry 3 was noted and is gone"]
+    _record(database, "another three")
+    with database.read() as work:
+        assert audit.verify(work, [noted]) == ["entry 3 is not the one that was noted"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit_head SET number = number - 1",
+        "UPDATE audit_head SET number = number + 2",
+        "UPDATE audit_head SET seal = ''",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head",
+        "INSERT INTO audit_head (number, seal) VALUES (0, '')",
+    ],
+)
+def test_the_count_goes_on_by_one_and_never_back(database: Database, change: str) -> None:
+    _record(database, "kept")
+
+    with pytest.raises(psycopg.errors.RestrictViolation), database.work() as work:
+        work.run(change)  # type: ignore[arg-type]
+
+    assert _verify(database) == []
+
+
 def test_many_at_once_make_one_chain(database: Database) -> None:
     threads = [threading.Thread(target=_record, args=(database, f"deed_{number}")) for number in range(8)]
 

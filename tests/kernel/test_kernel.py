@@ -150,6 +150,13 @@ def test_secrets_are_blotted_out_of_log_lines(secret: str) -> None:
         assert part not in line
 
 
+def test_the_row_that_a_database_refused_is_blotted_out_and_the_reason_stays() -> None:
+    row, place = "Failing row contains (AJ1001, 5).", 'COPY member_link, line 1: "AJ1001"'
+    told = f'violates check "x"\nDETAIL:  {row}\nCONTEXT:  {place}\nend'
+
+    assert redact(told) == f'violates check "x"\nDETAIL: {BLOT}\nCONTEXT: {BLOT}\nend'
+
+
 def test_a_field_named_like_a_secret_is_blotted_whatever_it_holds() -> None:
     record = logging.makeLogRecord({"name": "x", "msg": "event", "client_secret": "plain", "partner": "aerojet"})
 
