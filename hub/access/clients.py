@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from hub.access.types import AuthMethod, Client, ClientState
+from hub.access.types import AuthMethod, CallerKind, Client, ClientState, Profile
 from hub.kernel.errors import HubError
 from hub.storage import Work
 
@@ -18,6 +22,14 @@ _KEYS_MAX = 8
 # Characters of a modulus of 2,048 bits in base 64; a shorter key is not even read.
 _RSA_CHARS_MIN = 342
 _JWKS_CHARS_MAX = 32_768
+
+_REDIRECTS_MAX = 10
+_REDIRECT = re.compile(r"[a-z][a-z0-9.+-]{1,40}:[!-~]{1,500}")
+
+_COLUMNS = (
+    "id, partner, auth, secret_hash, previous_hash, previous_until, coalesce(jwks, ''), scopes, live, state,"
+    " created_at, name, people, profile, dpop, redirect_uris"
+)
 
 
 class ClientMissing(HubError):
@@ -30,6 +42,12 @@ class JwksInvalid(HubError):
     """A set of public keys that cannot be used."""
 
     code = "jwks_invalid"
+
+
+class RedirectInvalid(HubError):
+    """An address that an app cannot be answered at."""
+
+    code = "redirect_invalid"
 
 
 def new_secret() -> tuple[str, bytes]:
@@ -69,13 +87,27 @@ def checked_jwks(text: str) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def checked_redirects(uris: Sequence[str], *, public: bool) -> tuple[str, ...]:
+    """Addresses that an app may be answered at, compared to the character later on.
+
+    https, or http on the machine itself; an app on a member's device (public) may have a scheme of its own, which is a
+    domain turned round (RFC 8252 §7.1). Raises: RedirectInvalid.
+    """
+    if not 1 <= len(uris) <= _REDIRECTS_MAX or any(not _REDIRECT.fullmatch(uri) for uri in uris):
+        raise RedirectInvalid(f"An app has 1 to {_REDIRECTS_MAX} redirect addresses of plain ASCII.")
+    for uri in uris:
+        parts = urlsplit(uri)
+        own = public and "." in parts.scheme and not parts.netloc
+        secure = parts.scheme == "https" and bool(parts.hostname)
+        local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if not (own or secure or local) or "#" in uri or parts.username is not None or "\\" in uri:
+            raise RedirectInvalid("A redirect address is https://, without user name and fragment.")
+    return tuple(sorted(set(uris)))
+
+
 def read_client(work: Work, id: str, *, now: datetime) -> Client:
     """The client with this id. Raises: ClientMissing."""
-    rows = work.fetch(
-        "SELECT id, partner, auth, secret_hash, previous_hash, previous_until, coalesce(jwks, ''), scopes, live, state,"
-        " created_at FROM access_clients WHERE id = %s",
-        (id,),
-    )
+    rows = work.fetch(f"SELECT {_COLUMNS} FROM access_clients WHERE id = %s", (id,))  # noqa: S608 - fixed column names
     if not rows:
         raise ClientMissing(f"There is no client {id[:64]!r}.")
     return _client(rows[0], now)
@@ -83,28 +115,29 @@ def read_client(work: Work, id: str, *, now: datetime) -> Client:
 
 def read_clients(work: Work, *, now: datetime) -> list[Client]:
     """Every client, by id."""
-    rows = work.fetch(
-        "SELECT id, partner, auth, secret_hash, previous_hash, previous_until, coalesce(jwks, ''), scopes, live, state,"
-        " created_at FROM access_clients ORDER BY id"
-    )
+    rows = work.fetch(f"SELECT {_COLUMNS} FROM access_clients ORDER BY id")  # noqa: S608 - fixed column names
     return [_client(row, now) for row in rows]
 
 
-def _client(row: tuple[object, ...], now: datetime) -> Client:
-    id, partner, auth, hashed, previous, until, jwks, scopes, live, state, created_at = row
-    assert isinstance(created_at, datetime)
-    assert isinstance(scopes, list)
-    hashes = [bytes(hashed)] if isinstance(hashed, bytes) else []
-    if isinstance(previous, bytes) and isinstance(until, datetime) and until > now:
+def _client(row: tuple[Any, ...], now: datetime) -> Client:
+    id, partner, auth, hashed, previous, until, jwks, scopes, live, state, created_at, *app = row
+    name, people, profile, dpop, redirect_uris = app
+    hashes = [bytes(hashed)] if hashed is not None else []
+    if previous is not None and until is not None and until > now:
         hashes.append(bytes(previous))
     return Client(
-        id=str(id),
-        partner=str(partner),
-        auth=AuthMethod(str(auth)),
+        id=id,
+        partner=partner,
+        auth=AuthMethod(auth),
         secret_hashes=tuple(hashes),
-        jwks=str(jwks),
+        jwks=jwks,
         scopes=tuple(scopes),
-        live=bool(live),
-        state=ClientState(str(state)),
+        live=live,
+        state=ClientState(state),
         created_at=created_at,
+        name=name,
+        people=CallerKind(people) if people else None,
+        profile=Profile(profile),
+        dpop=dpop,
+        redirect_uris=tuple(redirect_uris),
     )

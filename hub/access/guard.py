@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 from hub.access.keys import signing_keys
 from hub.access.service import denied
 from hub.access.tokens import TokenInvalid, published_keys, sign_token, verification_keys, verify_token
-from hub.access.types import Client, Principal, SigningKey
+from hub.access.types import Client, Grant, Principal, SigningKey
 from hub.access.vault import Vault
 from hub.kernel.clock import Clock
 from hub.kernel.ids import new_id
@@ -54,32 +54,51 @@ class Guard:
     def check(self, token: str) -> Principal:
         """Who is calling with this bearer token. Raises: TokenInvalid."""
         now = self._clock.now()
+        self._refresh_keys(now, older_than=_KEYS_SECONDS)
+        checked = self._checked
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._checked.get(digest)
+        known = checked.get(digest)
         if known is None:
             known = self._verify(token, now)
             with self._lock:
-                if len(self._checked) >= _TOKENS_MAX:
-                    for old in list(self._checked)[: _TOKENS_MAX // 2]:
-                        del self._checked[old]
-                self._checked[digest] = known
+                if len(checked) >= _TOKENS_MAX:
+                    for old in list(checked)[: _TOKENS_MAX // 2]:
+                        del checked[old]
+                checked[digest] = known
         principal, until = known
         if until <= now:
-            self._checked.pop(digest, None)
+            checked.pop(digest, None)
             raise TokenInvalid("This token is not valid here or not any more; get a new one.")
         refused = self._denied_now(now)
-        if principal.jti in refused or principal.client_id in refused:
+        if refused and not refused.isdisjoint(_ids(principal)):
             raise TokenInvalid("This token is not valid here or not any more; get a new one.")
         return principal
 
-    def issue(self, client: Client, scopes: Sequence[str]) -> str:
-        """A new access token of `client` for these scopes. Raises: MasterKeyInvalid."""
+    def issue(self, client: Client, scopes: Sequence[str], *, grant: Grant | None = None, bound_to: str = "") -> str:
+        """A new access token of `client` for these scopes. grant: whose consent it acts on. bound_to: key's thumbprint.
+
+        Raises: MasterKeyInvalid.
+        """
+        assert (grant is None) == (client.people is None), "an app acts for a person, another program for itself"
         now = self._clock.now()
         self._refresh_keys(now, older_than=_KEYS_SECONDS)
-        jti = new_id("tok", now)
-        return sign_token(
-            self._keys[0], client, scopes=scopes, issuer=self._issuer, audience=self._issuer, jti=jti, now=now
+        principal = Principal(
+            client_id=client.id,
+            partner=client.partner,
+            scopes=frozenset(scopes),
+            live=client.live,
+            jti=new_id("tok", now),
+            kind=client.kind,
+            subject=grant.subject if grant else client.id,
+            grant=grant.id if grant else "",
+            bound_to=bound_to,
         )
+        return sign_token(self._keys[0], principal, issuer=self._issuer, audience=self._issuer, now=now)
+
+    def until(self, token: str) -> tuple[Principal, datetime]:
+        """Whose token this is and when it ends, read anew. Raises: TokenInvalid, also for a denied one."""
+        self.check(token)
+        return self._verify(token, self._clock.now())
 
     def key_set(self) -> dict[str, list[dict[str, str]]]:
         """What `/jwks.json` shows. Raises: MasterKeyInvalid."""
@@ -102,13 +121,22 @@ class Guard:
 
     def _refresh_keys(self, now: datetime, *, older_than: int) -> bool:
         """Read the keys again if what is known is older than this many seconds; whether it did."""
+        if self._are_keys_fresh(now, older_than):
+            return False
         with self._lock:
-            if self._keys_at is not None and _age(self._keys_at, now) < older_than:
+            if self._are_keys_fresh(now, older_than):
                 return False
             with self._database.work() as work:
                 keys = signing_keys(work, self._vault, now=now)
+            gone = {key.id for key in self._keys} - {key.id for key in keys}
             self._keys, self._key_set, self._keys_at = keys, verification_keys(keys), now
+            if gone:
+                # What a key of those signed is no longer good; whoever checks right now writes into the old memory.
+                self._checked = {}
             return True
+
+    def _are_keys_fresh(self, now: datetime, older_than: int) -> bool:
+        return self._keys_at is not None and _age(self._keys_at, now) < older_than
 
     def _denied_now(self, now: datetime) -> frozenset[str]:
         """The denied ids, at most `_DENIED_SECONDS_MAX` old: one thread reads, others wait only when it is late."""
@@ -125,6 +153,11 @@ class Guard:
             return self._denied
         finally:
             self._lock.release()
+
+
+def _ids(principal: Principal) -> tuple[str, ...]:
+    """Everything of a token that may be denied."""
+    return principal.jti, principal.client_id, principal.subject, principal.grant
 
 
 def _age(since: datetime, now: datetime) -> int:

@@ -12,6 +12,9 @@ from joserfc.jwk import ECKey
 from hub.access.tokens import TOKEN_SECONDS
 from hub.access.types import KeyState, SigningKey
 from hub.access.vault import Vault
+from hub.audit.service import record
+from hub.kernel.clock import rfc3339
+from hub.kernel.errors import HubError
 from hub.kernel.ids import new_id
 from hub.storage import Work
 
@@ -21,11 +24,20 @@ _SECRET_BYTES = 32
 # Good secrets of one name at a time: the one that signs and the one before it.
 _SECRETS_KEPT = 2
 
-# A retired key stays published for its last token and for caches of the key set (20 minutes).
-_RETIRED_SECONDS = TOKEN_SECONDS + 1_200
+# Everybody has read a published key set again after this long: caches of others are told 300 s, ours keep it for 60 s.
+PUBLISHED_SECONDS = 1_200
+
+# A retired key stays published for its last token and for caches of the key set.
+_RETIRED_SECONDS = TOKEN_SECONDS + PUBLISHED_SECONDS
 
 # Any constant, used for nothing else in the database: one process makes keys, the others wait and find them.
-_MAKING_LOCK = 7_201_003
+_MAKING_LOCK = 7_201_005
+
+
+class KeyTooFresh(HubError):
+    """A signing key that was published too recently: who has not read the key set since would refuse its tokens."""
+
+    code = "key_too_fresh"
 
 
 def signing_keys(work: Work, vault: Vault, *, now: datetime) -> list[SigningKey]:
@@ -44,16 +56,43 @@ def signing_keys(work: Work, vault: Vault, *, now: datetime) -> list[SigningKey]
     return _read_keys(work, vault)
 
 
-def rotate_keys(work: Work, vault: Vault, *, now: datetime) -> list[SigningKey]:
-    """The next key signs from now on, the active one retires, a new next one is made; old retired ones go."""
+def rotate_keys(work: Work, vault: Vault, *, actor: str, now: datetime, compromised: bool = False) -> list[SigningKey]:
+    """The next key signs from now on, the active one retires, a new next one is made; old retired ones go.
+
+    compromised: somebody else may have the active key: it and the retired ones are not published for another moment,
+    their tokens end within a minute, and the next key signs however fresh it is. Raises: KeyTooFresh.
+    """
     signing_keys(work, vault, now=now)
     work.run("SELECT pg_advisory_xact_lock(%s)", (_MAKING_LOCK,))
-    old = now - timedelta(seconds=_RETIRED_SECONDS)
-    work.run("DELETE FROM access_keys WHERE state = 'retired' AND retired_at < %s", (old,))
-    work.run("UPDATE access_keys SET state = 'retired', retired_at = %s WHERE state = 'active'", (now,))
+    ((active, following),) = work.fetch(
+        "SELECT max(id) FILTER (WHERE state = 'active'), max(id) FILTER (WHERE state = 'next') FROM access_keys"
+    )
+    if compromised:
+        work.run("DELETE FROM access_keys WHERE state <> 'next'")
+    else:
+        _check_published(work, following, now=now)
+        work.run("UPDATE access_keys SET state = 'retired', retired_at = %s WHERE state = 'active'", (now,))
+    drop_retired(work, now=now)
     work.run("UPDATE access_keys SET state = 'active' WHERE state = 'next'")
     _make_key(work, vault, KeyState.NEXT, now=now)
+    facts = {"before": str(active), "compromised": str(compromised).lower()}
+    record(work, actor=actor, action="keys.rotated", subject=following, facts=facts, now=now)
     return _read_keys(work, vault)
+
+
+def drop_retired(work: Work, *, now: datetime) -> int:
+    """Publish retired keys no more once nothing they signed is good; how many there were."""
+    old = now - timedelta(seconds=_RETIRED_SECONDS)
+    return work.run("DELETE FROM access_keys WHERE state = 'retired' AND retired_at < %s", (old,))
+
+
+def _check_published(work: Work, key: str, *, now: datetime) -> None:
+    published = work.fetch("SELECT created_at FROM access_keys WHERE id = %s", (key,))[0][0]
+    ready = published + timedelta(seconds=PUBLISHED_SECONDS)
+    if now < ready:
+        raise KeyTooFresh(
+            f"The next key signs from {rfc3339(ready)} on, when everybody has read it; at once only with --compromised."
+        )
 
 
 def secrets(work: Work, vault: Vault, name: str, *, now: datetime) -> list[bytes]:
@@ -81,11 +120,13 @@ def rotate_secrets(work: Work, vault: Vault, name: str, *, now: datetime) -> lis
 
 
 def _read_keys(work: Work, vault: Vault) -> list[SigningKey]:
-    rows = work.fetch("SELECT id, state, public, sealed FROM access_keys ORDER BY created_at DESC, id DESC")
+    rows = work.fetch(
+        "SELECT id, state, public, sealed, created_at, retired_at FROM access_keys ORDER BY created_at DESC, id DESC"
+    )
     order = [KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED]
     keys = [
-        SigningKey(id, KeyState(state), public, vault.open(sealed, label=f"signing key {id}").decode())
-        for id, state, public, sealed in rows
+        SigningKey(id, KeyState(state), public, vault.open(sealed, label=f"signing key {id}").decode(), *times)
+        for id, state, public, sealed, *times in rows
     ]
     return sorted(keys, key=lambda key: order.index(key.state))
 

@@ -11,7 +11,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from hub.access.types import Client, Principal, SigningKey
+from hub.access.scopes import MEMBER_SCOPES
+from hub.access.types import CallerKind, Principal, SigningKey
 from hub.kernel.errors import HubError
 
 # Ten minutes: long enough not to be asked for all the time, short enough to end by itself.
@@ -40,25 +41,28 @@ def published_keys(keys: Sequence[SigningKey]) -> dict[str, list[dict[str, str]]
     return {"keys": [json.loads(key.public) for key in keys]}
 
 
-def sign_token(
-    key: SigningKey, client: Client, *, scopes: Sequence[str], issuer: str, audience: str, jti: str, now: datetime
-) -> str:
-    """An access token of `client` for `TOKEN_SECONDS` from now. Source: RFC 9068 §2."""
+def sign_token(key: SigningKey, principal: Principal, *, issuer: str, audience: str, now: datetime) -> str:
+    """An access token for `principal` for `TOKEN_SECONDS` from now. Source: RFC 9068 §2, RFC 9449 §6.1."""
     issued = int(now.timestamp())
-    claims: dict[str, str | int | bool] = {
+    claims: dict[str, object] = {
         "iss": issuer,
         "aud": audience,
-        "sub": client.id,
-        "client_id": client.id,
-        "scope": " ".join(scopes),
-        "jti": jti,
+        "sub": principal.subject,
+        "client_id": principal.client_id,
+        "scope": " ".join(sorted(principal.scopes)),
+        "jti": principal.jti,
         "iat": issued,
         "exp": issued + TOKEN_SECONDS,
-        "partner": client.partner,
-        "live": client.live,
+        "kind": str(principal.kind),
+        "partner": principal.partner,
+        "live": principal.live,
     }
+    if principal.grant:
+        claims["grant"] = principal.grant
+    if principal.bound_to:
+        claims["cnf"] = {"jkt": principal.bound_to}
     header = {"alg": "ES256", "typ": "at+jwt", "kid": key.id}
-    return jwt.encode(header, dict(claims), ECKey.import_key(json.loads(key.private)), algorithms=["ES256"])
+    return jwt.encode(header, claims, ECKey.import_key(json.loads(key.private)), algorithms=["ES256"])
 
 
 def verify_token(keys: KeySet, token: str, *, issuer: str, audience: str, now: datetime) -> tuple[Principal, datetime]:
@@ -78,22 +82,52 @@ def verify_token(keys: KeySet, token: str, *, issuer: str, audience: str, now: d
 def _principal(
     header: dict[str, object], claims: dict[str, object], *, issuer: str, audience: str, now: datetime
 ) -> tuple[Principal, datetime]:
-    typ, client, partner = header.get("typ"), claims["client_id"], claims["partner"]
-    scope, live, jti = claims["scope"], claims["live"], claims["jti"]
-    issued, expires = claims["iat"], claims["exp"]
+    issued, expires, live = claims["iat"], claims["exp"], claims["live"]
     # A list is never equal to a string, so a list-valued `iss` or `aud` is refused here.
-    if typ not in ("at+jwt", "application/at+jwt") or claims["iss"] != issuer or claims["aud"] != audience:
+    foreign = claims["iss"] != issuer or claims["aud"] != audience
+    if foreign or header.get("typ") not in ("at+jwt", "application/at+jwt"):
         raise ValueError("issued elsewhere, or for somebody else")
-    texts = isinstance(client, str) and isinstance(partner, str) and isinstance(scope, str) and isinstance(jti, str)
-    if not texts or type(issued) is not int or type(expires) is not int or not isinstance(live, bool):
+    if type(issued) is not int or type(expires) is not int or not isinstance(live, bool):
         raise ValueError("claims of another shape")
     until = datetime.fromtimestamp(expires, UTC)
-    if "cnf" in claims or until <= now or issued > now.timestamp() + _LEEWAY_SECONDS:
-        raise ValueError("expired, not yet good, or bound to a key that was not shown")
+    if until <= now or issued > now.timestamp() + _LEEWAY_SECONDS:
+        raise ValueError("expired, or not yet good")
     if until > now + timedelta(seconds=TOKEN_SECONDS + _LEEWAY_SECONDS):
         raise ValueError("lives longer than ours do")
-    assert isinstance(client, str)
-    assert isinstance(partner, str)
-    assert isinstance(jti, str)
-    principal = Principal(client, partner, frozenset(str(scope).split()), live, jti)
-    return principal, until
+    kind = CallerKind(_text(claims, "kind"))
+    scopes = frozenset(_text(claims, "scope").split())
+    if (kind is CallerKind.MEMBER and not scopes <= MEMBER_SCOPES) or (
+        kind is not CallerKind.MEMBER and scopes & MEMBER_SCOPES
+    ):
+        raise ValueError("scopes of another kind of caller")
+    return (
+        Principal(
+            client_id=_text(claims, "client_id"),
+            partner=_text(claims, "partner"),
+            scopes=scopes,
+            live=live,
+            jti=_text(claims, "jti"),
+            kind=kind,
+            subject=_text(claims, "sub"),
+            grant=_text(claims, "grant") if "grant" in claims else "",
+            bound_to=_bound_to(claims),
+        ),
+        until,
+    )
+
+
+def _bound_to(claims: dict[str, object]) -> str:
+    """The thumbprint a token is bound to; a binding of another sort is none that we can check."""
+    if "cnf" not in claims:
+        return ""
+    confirmed = claims["cnf"]
+    if not isinstance(confirmed, dict) or set(confirmed) != {"jkt"} or not confirmed["jkt"]:
+        raise ValueError("bound in a way that is not ours")
+    return _text(confirmed, "jkt")
+
+
+def _text(claims: dict[str, object], name: str) -> str:
+    value = claims[name]
+    if not isinstance(value, str):
+        raise ValueError("a claim of another shape")
+    return value

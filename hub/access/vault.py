@@ -1,6 +1,6 @@
 """Seals what must not lie readable in the database: private keys and hub secrets.
 
-Knows one master key and AES-256-GCM. Does not know what it seals.
+Knows the master key, the one before it while that is being replaced, and AES-256-GCM. Does not know what it seals.
 """
 
 import os
@@ -27,16 +27,17 @@ class MasterKeyInvalid(HubError):
 
 
 class Vault:
-    """Seals and opens with one master key. master: any text of 32 characters or more, best 32 random bytes as text.
+    """Seals with one master key, and opens what it or the one before it sealed.
 
+    master: any text of 32 characters or more, best 32 random bytes as text. old: the one before; empty for none.
     Raises: MasterKeyInvalid.
     """
 
-    def __init__(self, master: str) -> None:
-        if len(master) < _MASTER_CHARS_MIN:
-            raise MasterKeyInvalid(f"HUB_MASTER_KEY needs {_MASTER_CHARS_MIN} random characters or more.")
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"coalition-hub vault v1").derive(master.encode())
-        self._cipher = AESGCM(derived)
+    def __init__(self, master: str, old: str = "") -> None:
+        if master == old:
+            raise MasterKeyInvalid("HUB_MASTER_KEY and HUB_MASTER_KEY_OLD are the same key.")
+        self._cipher = _cipher(master, "HUB_MASTER_KEY")
+        self._old = _cipher(old, "HUB_MASTER_KEY_OLD") if old else None
 
     def seal(self, content: bytes, *, label: str) -> bytes:
         """`content` encrypted; only opens under the same label, so that sealed things cannot be swapped."""
@@ -45,12 +46,35 @@ class Vault:
 
     def open(self, sealed: bytes, *, label: str) -> bytes:
         """What was sealed under `label`. Raises: MasterKeyInvalid, when another key sealed it or it was changed."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())
-        except (InvalidTag, ValueError) as fault:
+        content = _opened(self._cipher, sealed, label)
+        if content is None and self._old is not None:
+            content = _opened(self._old, sealed, label)
+        if content is None:
             raise MasterKeyInvalid(
                 "A stored secret does not open with this master key; start the hub with the key that sealed it."
-            ) from fault
+            )
+        return content
+
+    def reseal(self, sealed: bytes, *, label: str) -> bytes | None:
+        """The same content sealed with the master key; None if it already is. Raises: MasterKeyInvalid."""
+        if _opened(self._cipher, sealed, label) is not None:
+            return None
+        return self.seal(self.open(sealed, label=label), label=label)
+
+
+def _cipher(master: str, setting: str) -> AESGCM:
+    if len(master) < _MASTER_CHARS_MIN:
+        raise MasterKeyInvalid(f"{setting} needs {_MASTER_CHARS_MIN} random characters or more.")
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"coalition-hub vault v1").derive(master.encode())
+    return AESGCM(derived)
+
+
+def _opened(cipher: AESGCM, sealed: bytes, label: str) -> bytes | None:
+    """The content; None if this key did not seal it under this label."""
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())
+    except (InvalidTag, ValueError):
+        return None
 
 
 def vault_of(settings: Settings) -> Vault:
@@ -58,7 +82,7 @@ def vault_of(settings: Settings) -> Vault:
 
     Raises: MasterKeyInvalid.
     """
-    return Vault(settings.master_key or _kept_key(settings.data_dir / "master.key"))
+    return Vault(settings.master_key or _kept_key(settings.data_dir / "master.key"), settings.master_key_old)
 
 
 def _kept_key(path: Path) -> str:

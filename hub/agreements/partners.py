@@ -4,7 +4,7 @@ Knows the allowed moves and that starting takes two people. Does not know prices
 """
 
 import re
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,10 +20,11 @@ from hub.agreements.refusals import (
     UnitConflict,
     UnitInvalid,
 )
-from hub.agreements.roster import bump
+from hub.agreements.roster import bump, get_partner
 from hub.agreements.states import PARTNER_MOVES, TAIL
-from hub.agreements.types import Direction, NewPartner, PartnerState, Unit
+from hub.agreements.types import Direction, NewPartner, PartnerEdit, PartnerState, Unit
 from hub.audit import service as audit
+from hub.outbox.events import Event, announce_events
 from hub.storage import Work
 
 # Codes become part of ledger account codes, lanes, folders and URLs.
@@ -106,12 +107,29 @@ def move_partner(work: Work, code: str, to: PartnerState, *, actor: str, now: da
     audit.record(work, actor=actor, action="partner.moved", subject=code, facts=facts, now=now)
 
 
+def edit_partner(work: Work, code: str, edit: PartnerEdit, *, actor: str, now: datetime) -> None:
+    """Change what may be changed of a partner. Raises: PartnerMissing, PartnerInvalid."""
+    known = get_partner(work, code)
+    changed = {field.name: getattr(edit, field.name) for field in fields(edit)}
+    texts = {field.name: getattr(known, field.name) for field in fields(NewPartner)}
+    _check_partner(NewPartner(**(texts | changed)))
+    work.run(
+        "UPDATE partner SET name = %s, base_url = %s, token_url = %s, time_zone = %s WHERE code = %s",
+        (*astuple(edit), code),
+    )
+    bump(work)
+    different = sorted(name for name, value in changed.items() if value != texts[name])
+    audit.record(
+        work, actor=actor, action="partner.edited", subject=code, facts={"fields": " ".join(different)}, now=now
+    )
+
+
 def stop_partner(work: Work, code: str, direction: Direction, *, actor: str, reason: str, now: datetime) -> None:
     """Stop debits, credits or both of a partner at once; one person may. A second stop adds to the first.
 
     Raises: PartnerMissing, MoveNotAllowed for a draft or a partner that has left.
     """
-    state, _, _ = _locked(work, code)
+    state, live, _ = _locked(work, code)
     if state in (PartnerState.DRAFT, PartnerState.EXITED):
         raise MoveNotAllowed(f"A partner that is {state} moves nothing that could be stopped.", partner=code)
     keeps = state is PartnerState.WINDING_DOWN
@@ -126,6 +144,9 @@ def stop_partner(work: Work, code: str, direction: Direction, *, actor: str, rea
     bump(work)
     facts = {"direction": direction.value, "reason": reason}
     audit.record(work, actor=actor, action="partner.stopped", subject=code, facts=facts, now=now)
+    # Why is between the partner and the hub; that it is stopped every brand has to know.
+    stopped = {"partner": code, "direction": direction.value}
+    announce_events(work, [Event("partner.stopped", code, (), stopped, live)], now=now)
 
 
 def propose_start(work: Work, code: str, *, actor: str, now: datetime) -> None:
@@ -161,6 +182,7 @@ def start_partner(work: Work, code: str, *, actor: str, now: datetime) -> None:
     )
     bump(work)
     audit.record(work, actor=actor, action="partner.started", subject=code, facts={"proposed_by": proposer}, now=now)
+    announce_events(work, [Event("partner.started", code, (), {"partner": code}, live)], now=now)
 
 
 def _locked(work: Work, code: str) -> tuple[PartnerState, bool, datetime]:

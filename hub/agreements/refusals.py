@@ -75,6 +75,12 @@ class ApprovalMissing(HubError):
     code = "approval_missing"
 
 
+class AgreementUnknown(HubError):
+    """There is no agreement version with this id."""
+
+    code = "agreement_unknown"
+
+
 class AgreementMissing(HubError):
     """No agreement of this partner is in force, or it has no price for this unit."""
 

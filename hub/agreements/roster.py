@@ -6,10 +6,11 @@ Knows partners, units and the terms of every activated agreement. Does not know 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
+from hub.agreements.refusals import PartnerMissing
 from hub.agreements.types import Direction, Partner, PartnerState, Terms, Unit
-from hub.storage import Work
+from hub.storage import Coming, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def roster(work: Work, *, at: datetime | None = None) -> Roster:
     next look at the version reads again.
     """
     version = version_now(work)
-    partners = {row[0]: _partner(row) for row in work.fetch(_PARTNERS)}
+    partners = {row[0]: _partner(row) for row in work.fetch(_PARTNERS + " ORDER BY code")}
     units = {row[0]: Unit(*row) for row in work.fetch(_UNITS)}
     found = [terms for terms in _terms(work) if at is None or terms.effective_from <= at]
     by_partner: dict[str, list[Terms]] = {}
@@ -56,9 +57,28 @@ def roster(work: Work, *, at: datetime | None = None) -> Roster:
     )
 
 
+def liveness(work: Work) -> dict[str, bool]:
+    """Of every partner whether it moves live points. One statement."""
+    return dict(work.fetch("SELECT code, live FROM partner"))
+
+
+def get_partner(work: Work, code: str) -> Partner:
+    """One partner as it stands in this transaction. Raises: PartnerMissing."""
+    rows = work.fetch(_PARTNERS + " WHERE code = %s", (code,))
+    if not rows:
+        raise PartnerMissing(f"There is no partner {code[:80]}.")
+    return _partner(rows[0])
+
+
 def version_now(work: Work) -> int:
     """The catalogue version: one cheap look, enough to know whether a snapshot is still good."""
-    return int(work.fetch("SELECT number FROM catalogue_version WHERE id = 1")[0][0])
+    return version_coming(work)()
+
+
+def version_coming(work: Work) -> Coming[int]:
+    """The catalogue version, asked for."""
+    asked = work.ask("SELECT number FROM catalogue_version WHERE id = 1")
+    return lambda: int(work.answer(asked)[0][0])
 
 
 def bump(work: Work) -> int:
@@ -69,11 +89,12 @@ def bump(work: Work) -> int:
     return int(work.fetch("UPDATE catalogue_version SET number = number + 1 WHERE id = 1 RETURNING number")[0][0])
 
 
-_PARTNERS = """
-    SELECT code, name, kind, profile, base_url, token_url, time_zone, live, state, stopped FROM partner ORDER BY code"""
+_PARTNERS: LiteralString = """
+    SELECT code, name, kind, profile, base_url, token_url, time_zone, live, state, stopped FROM partner"""
 _UNITS = "SELECT code, partner, name, scale, kind, currency, hosted FROM unit ORDER BY code"
 _AGREEMENTS = """
-    SELECT version, partner, currency, ledger_scale, net_debit_cap, reversals, effective_from, effective_until
+    SELECT version, partner, currency, ledger_scale, net_debit_cap, reversals, effective_from, effective_until,
+        late_days
     FROM agreement WHERE state = 'active' ORDER BY effective_from DESC, activation DESC"""
 _PRICES = """
     SELECT version, unit, kind, ledger_price FROM agreement_price WHERE ledger_price IS NOT NULL"""
@@ -104,6 +125,7 @@ def _terms(work: Work) -> list[Terms]:
             reversals=reversals,
             effective_from=start,
             effective_until=end,
+            late_days=late_days,
         )
-        for version, partner, currency, scale, cap, reversals, start, end in rows
+        for version, partner, currency, scale, cap, reversals, start, end, late_days in rows
     ]

@@ -9,12 +9,14 @@ from hub.agreements.approvals import approve, require_approvals, require_second_
 from hub.agreements.partners import (
     add_partner,
     add_unit,
+    edit_partner,
     move_partner,
     propose_start,
     start_partner,
     stop_partner,
 )
-from hub.agreements.roster import Roster, bump, roster, version_now
+from hub.agreements.reading import get_agreement, is_live, list_agreements
+from hub.agreements.roster import Roster, bump, get_partner, roster, version_now
 
 __all__ = [
     "Roster",
@@ -24,6 +26,11 @@ __all__ = [
     "apply_caps",
     "approve",
     "bump",
+    "edit_partner",
+    "get_agreement",
+    "get_partner",
+    "is_live",
+    "list_agreements",
     "move_partner",
     "propose_agreement",
     "propose_start",

@@ -72,7 +72,7 @@ class Terms:
     debit_price, credit_price: exact ledger units of `currency` for one smallest unit of a unit of the partner, billing
     percentage applied, by unit code; whole numbers by construction. accrual_price: the same for points a bank grants
     for spend. net_debit_cap: ledger units, >= 0; the floor of the position is minus it. reversals: whether conversions
-    may be reversed after they posted.
+    may be reversed after they posted. late_days: how many days after the event something may still be submitted.
     """
 
     version: str
@@ -86,6 +86,7 @@ class Terms:
     effective_from: datetime
     effective_until: datetime | None
     accrual_price: dict[str, int] = field(default_factory=dict)
+    late_days: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,59 @@ class NewPartner:
     token_url: str = ""
     time_zone: str = "UTC"
     live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerEdit:
+    """What may be changed of a partner that is there; the rest is fixed for good. Fields as in `Partner`."""
+
+    name: str
+    base_url: str
+    token_url: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One clearing price of an agreement. kind: `debit`, `credit` or `accrual`. per_thousand: currency units per 1,000.
+
+    ledger_price: ledger units for one smallest unit, billing percentage applied; None until the version is activated.
+    """
+
+    unit: str
+    kind: str
+    per_thousand: Fraction
+    ledger_price: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One version of a partner's agreement, with everything that was agreed.
+
+    state: `proposed` or `active`. net_debit_cap: ledger units. approved_by: partners that said yes. proposed_by,
+    activated_by: who; the latter None until then. prices: by unit and kind.
+    """
+
+    version: str
+    partner: str
+    state: str
+    currency: str
+    ledger_scale: int
+    billing_percent: Fraction
+    net_debit_cap: int
+    reversals: bool
+    effective_from: datetime
+    effective_until: datetime | None
+    settlement_model: str
+    calendar: str
+    late_days: int
+    notes: str
+    proposed_by: str
+    proposed_at: datetime
+    activated_by: str | None
+    activated_at: datetime | None
+    prices: tuple[Price, ...]
+    approved_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

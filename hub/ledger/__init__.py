@@ -15,9 +15,19 @@ once for everything the batch needs, then decide request by request in memory, t
 """
 
 from hub.ledger.book import Book
-from hub.ledger.locking import lock
+from hub.ledger.locking import lock, look_up
 from hub.ledger.opening import open_accounts, set_floors
-from hub.ledger.reading import accounts, balance_at, balances, entries, posting, postings, turnover
+from hub.ledger.reading import (
+    accounts,
+    balance_at,
+    balances,
+    entries,
+    keys_of,
+    latest_entries,
+    posting,
+    postings,
+    turnover,
+)
 from hub.ledger.roots import Leaf, Proof, Root, leaves, prove, roots, seal_period, verify_complete
 from hub.ledger.slices import close_period, enter, period, periods
 from hub.ledger.types import (
@@ -91,8 +101,11 @@ __all__ = [
     "close_period",
     "enter",
     "entries",
+    "keys_of",
+    "latest_entries",
     "leaves",
     "lock",
+    "look_up",
     "open_accounts",
     "period",
     "periods",

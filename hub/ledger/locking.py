@@ -4,7 +4,9 @@ Knows the tables. Balances are locked sorted and in one round, whoever asks, so 
 """
 
 import secrets
-from collections.abc import Collection
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -19,7 +21,19 @@ from hub.ledger.slices import entered
 from hub.ledger.state import AccountState, HoldState, Known, Part, StoredHold, StoredPosting
 from hub.ledger.types import LedgerRefusal, Transfer
 from hub.ledger.writing import BOOK_MARK, write_batch
-from hub.storage import Work
+from hub.storage import Question, Work
+
+_AHEAD_MARK = "ledger.ahead"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What is asked before anything is locked. used: which of these keys were used. chain: the writer's newest seal."""
+
+    keys: frozenset[str]
+    used: Question
+    writer: uuid.UUID
+    chain: Question
 
 
 def lock(
@@ -31,15 +45,18 @@ def lock(
     may be used, and those of postings that will be reversed. The accounts of holds and postings found under them are
     locked too. now: when it is recorded, unless an account was recorded later. random: 60 bits for the ids.
     """
-    stamp = entered(work)
+    period = entered(work)
     assert BOOK_MARK not in work.marks, "one book at a time: write it before the next one"
-    found = _used_keys(work, [key for key in keys if storable(key)])
+    ahead = work.marks.pop(_AHEAD_MARK, None)
+    if not isinstance(ahead, _Ahead) or not ahead.keys.issuperset(keys):
+        ahead = _ask_ahead(work, keys)
+    found = [key for (key,) in work.answer(ahead.used) if key in keys]
     extra = _codes_of(work, found) if found else []
     accounts, recorded_at = _lock_balances(work, [*filter(storable, codes), *extra], now.astimezone(UTC))
     # After the locks: what a hold or a reversal did meanwhile is seen. A key that was not found before and is used
     # by somebody else now collides when it is claimed, and the batch repeats.
     known = _known(work, found) if found else Known()
-    batch = Batch(_stamp(work, period=stamp.period, recorded_at=recorded_at, random=random))
+    batch = Batch(_stamp(ahead, work.answer(ahead.chain), period=period, recorded_at=recorded_at, random=random))
     work.marks[BOOK_MARK] = True
     judge = Judge(accounts=accounts, known=known, codes=frozenset(codes), keys=frozenset(keys))
     return Book(
@@ -51,14 +68,29 @@ def lock(
     )
 
 
-def _stamp(work: Work, *, period: int, recorded_at: datetime, random: int | None) -> Stamp:
+def look_up(work: Work, keys: Collection[str]) -> None:
+    """Ask what `lock` will want to know of these keys, so that it shares a trip with what else is asked. Optional."""
+    work.marks[_AHEAD_MARK] = _ask_ahead(work, keys)
+
+
+def _ask_ahead(work: Work, keys: Collection[str]) -> _Ahead:
     own = writer()
-    rows = work.fetch(
-        "SELECT nextval('ledger_seal_id_seq'), last.number, last.hash FROM (SELECT) AS one LEFT JOIN LATERAL "
-        "(SELECT number, hash FROM ledger_seal WHERE writer = %s ORDER BY number DESC LIMIT 1) AS last ON true",
-        (own,),
+    return _Ahead(
+        keys=frozenset(keys),
+        used=work.ask("SELECT key FROM ledger_key WHERE key = ANY(%s::text[])", (list(filter(storable, keys)),)),
+        writer=own,
+        chain=work.ask(
+            "SELECT nextval('ledger_seal_id_seq'), last.number, last.hash FROM (SELECT) AS one LEFT JOIN LATERAL "
+            "(SELECT number, hash FROM ledger_seal WHERE writer = %s ORDER BY number DESC LIMIT 1) AS last ON true",
+            (own,),
+        ),
     )
-    seal, number, previous = rows[0]
+
+
+def _stamp(
+    ahead: _Ahead, chain: Sequence[tuple[Any, ...]], *, period: int, recorded_at: datetime, random: int | None
+) -> Stamp:
+    seal, number, previous = chain[0]
     # 60 random bits leave room to count up from there inside the 62 lowest bits of a UUID.
     bits = secrets.randbits(60) if random is None else random
     return Stamp(
@@ -66,16 +98,10 @@ def _stamp(work: Work, *, period: int, recorded_at: datetime, random: int | None
         recorded_at=recorded_at,
         id_first=new_uuid(recorded_at, bits).int,
         seal=seal,
-        writer=own,
+        writer=ahead.writer,
         number=(number or 0) + 1,
         previous=previous or b"",
     )
-
-
-def _used_keys(work: Work, keys: list[str]) -> list[str]:
-    if not keys:
-        return []
-    return [key for (key,) in work.fetch("SELECT key FROM ledger_key WHERE key = ANY(%s)", (keys,))]
 
 
 def _codes_of(work: Work, keys: list[str]) -> list[str]:

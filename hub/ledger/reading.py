@@ -72,6 +72,26 @@ def entries(work: Work, code: str, *, after: int, limit: int) -> list[Entry]:
     return [Entry(code, *row) for row in rows]
 
 
+def latest_entries(work: Work, code: str, *, before: int | None, limit: int) -> list[Entry]:
+    """Entries with a version below `before`, or all with None, newest first, at most `limit`.
+
+    Raises: AccountMissing.
+    """
+    account, version = _account(work, code)
+    rows = work.fetch(
+        "SELECT e.version, e.amount, e.balance_after, e.label, e.posting, p.key, p.kind, p.period, p.effective_at, "
+        "p.recorded_at, p.reference FROM ledger_entry e JOIN ledger_posting p ON p.id = e.posting "
+        "WHERE e.account = %s AND e.version < %s ORDER BY e.version DESC LIMIT %s",
+        (account, version + 1 if before is None else before, _page(limit)),
+    )
+    return [Entry(code, *row) for row in rows]
+
+
+def keys_of(work: Work, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Keys of the postings with these ids; those that do not exist are absent."""
+    return dict(work.fetch("SELECT id, key FROM ledger_posting WHERE id = ANY(%s)", (list(ids),)))
+
+
 def postings(work: Work, period: int, *, after: uuid.UUID | None, limit: int) -> list[PostingRecord]:
     """Postings of a period by id, which is by time, starting after the id `after`; at most `limit`."""
     rows = work.fetch(

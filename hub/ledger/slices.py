@@ -5,39 +5,33 @@ that it waits for the batches under way and delays the next ones by no more than
 starve the closer.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hub.ledger.types import Period
-from hub.storage import Work
+from hub.storage import Question, Work
 
 # Any constant does, as long as it is used for nothing else in the database.
 _PERIOD_LOCK = 7_201_002
 _MARK = "ledger.period"
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """The period that everything in this transaction posts into."""
-
-    period: int
-
-
 def enter(work: Work) -> None:
-    """Stamp the open period on this transaction; the first lock of any transaction that will post. Safe to repeat."""
+    """Stamp the open period on this transaction; the first lock of any transaction that will post. Safe to repeat.
+
+    Sent with the next statement that is waited for, and before it.
+    """
     if _MARK in work.marks:
         return
-    work.run("SELECT pg_advisory_xact_lock_shared(%s)", (_PERIOD_LOCK,))
+    work.ask("SELECT pg_advisory_xact_lock_shared(%s)", (_PERIOD_LOCK,))
     # In a statement of its own: one that waited for the lock would still see what was open before.
-    rows = work.fetch("SELECT number FROM ledger_period WHERE closed_at IS NULL")
-    work.marks[_MARK] = Entered(rows[0][0])
+    work.marks[_MARK] = work.ask("SELECT number FROM ledger_period WHERE closed_at IS NULL")
 
 
-def entered(work: Work) -> Entered:
-    """The stamp of this transaction."""
-    stamp = work.marks.get(_MARK)
-    assert isinstance(stamp, Entered), "enter(work) comes before everything else"
-    return stamp
+def entered(work: Work) -> int:
+    """The period that everything in this transaction posts into."""
+    asked = work.marks.get(_MARK)
+    assert isinstance(asked, Question), "enter(work) comes before everything else"
+    return int(work.answer(asked)[0][0])
 
 
 def close_period(work: Work, *, now: datetime) -> Period:

@@ -52,7 +52,6 @@ def write_batch(work: Work, batch: Batch, accounts: Mapping[str, AccountState]) 
     work.run_later(
         "INSERT INTO ledger_seal (id, writer, number, recorded_at, hash) VALUES (%s, %s, %s, %s, %s)",
         (stamp.seal, stamp.writer, stamp.number, stamp.recorded_at, seal_hash(stamp, block)),
-        rows=1,
     )
 
 

@@ -35,6 +35,10 @@ from partners.base import Done, Instruction, Outcome, PartnerAdapter, Reason, Re
 
 QUEUE = "legs"
 LEG_DUE = "leg.due"
+# The same for a leg at a programme that the hub keeps itself.
+LEG_HOSTED = "leg.hosted"
+# Credits at one partner that go out in one call; the message's body names them.
+LEGS_LOT = "legs.lot"
 
 # How long a leg may be due without anybody touching it before its message is written again: well past the outbox's
 # lease and its back-off after faults, so that this repairs only what was really lost.
@@ -53,6 +57,7 @@ _COLUMNS = (
     "bonus",
     "original",
     "trace",
+    "hosted",
     "created_at",
     "announced_at",
     "next_at",
@@ -64,8 +69,32 @@ def open_legs(work: Work, legs: Sequence[NewLeg], *, now: datetime) -> None:
     if not legs:
         return
     work.copy_in("leg", _COLUMNS, [_new_row(leg, now) for leg in legs])
-    messages = [Message(queue=QUEUE, kind=LEG_DUE, subject=leg.id, lane=leg.partner, trace=leg.trace) for leg in legs]
+    messages = [_message(leg.id, leg.partner, leg.trace, hosted=leg.hosted) for leg in legs]
     outbox.announce(work, messages, now=now)
+
+
+def open_lot(work: Work, legs: Sequence[NewLeg], *, now: datetime) -> None:
+    """Write credits of one partner that go out together, and announce them as one. Two COPYs."""
+    if not legs:
+        return
+    assert len({leg.partner for leg in legs}) == 1, "a lot goes to one partner"
+    assert all(leg.role is LegRole.CREDIT and not leg.hosted for leg in legs), "a lot is of credits"
+    work.copy_in("leg", _COLUMNS, [_new_row(leg, now) for leg in legs])
+    first, body = legs[0], {"legs": " ".join(leg.id for leg in legs)}
+    message = Message(queue=QUEUE, kind=LEGS_LOT, subject=first.id, lane=first.partner, body=body, trace=first.trace)
+    outbox.announce(work, [message], now=now)
+
+
+def announce_due(work: Work, legs: Sequence[tuple[str, str, datetime]], *, now: datetime) -> None:
+    """Announce single legs: (leg, partner, not before)."""
+    messages = [
+        Message(queue=QUEUE, kind=LEG_DUE, subject=leg, lane=partner, available_at=at) for leg, partner, at in legs
+    ]
+    outbox.announce(work, messages, now=now)
+
+
+def _message(leg: str, partner: str, trace: str, *, hosted: bool) -> Message:
+    return Message(queue=QUEUE, kind=LEG_HOSTED if hosted else LEG_DUE, subject=leg, lane=partner, trace=trace)
 
 
 def _new_row(leg: NewLeg, now: datetime) -> tuple[object, ...]:
@@ -82,6 +111,7 @@ def _new_row(leg: NewLeg, now: datetime) -> tuple[object, ...]:
         leg.bonus,
         leg.original,
         leg.trace,
+        leg.hosted,
         now,
         now,
         now,
@@ -103,15 +133,38 @@ def announce_overdue(work: Work, *, now: datetime, limit: int) -> list[str]:
     rows = work.fetch(
         "UPDATE leg SET announced_at = %s WHERE id IN (SELECT id FROM leg WHERE state = 'open' AND next_at < %s "
         "AND greatest(lease_until, announced_at) < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) "
-        "RETURNING id, partner, trace",
+        "RETURNING id, partner, trace, hosted",
         (now, now - _OVERDUE, now - _OVERDUE, limit),
     )
-    messages = [
-        Message(queue=QUEUE, kind=LEG_DUE, subject=leg, lane=partner, trace=trace) for leg, partner, trace in rows
-    ]
+    messages = [_message(leg, partner, trace, hosted=hosted) for leg, partner, trace, hosted in rows]
     if messages:
         outbox.announce(work, messages, now=now)
-    return [leg for leg, _, _ in rows]
+    return [leg for leg, *_ in rows]
+
+
+def end_hosted(leg: Leg, outcome: Done | Refused, *, now: datetime) -> tuple[Leg, LegResult]:
+    """A leg at a programme of the hub's own as its owner ended it, and how it stands then; `write_legs` keeps it."""
+    ended = proven(leg, outcome, now)
+    return ended, result(ended, current=True)
+
+
+def partners_of(work: Work, leg_ids: Collection[str]) -> dict[str, str]:
+    """At which partner each of these legs is; those that there are."""
+    return dict(work.fetch("SELECT id, partner FROM leg WHERE id = ANY(%s::text[])", (sorted(set(leg_ids)),)))
+
+
+def ask_soon(work: Work, leg_id: str, *, now: datetime) -> None:
+    """Inquire after an open leg at once instead of at its next turn: somebody says that there is something to hear."""
+    rows = work.fetch(
+        "UPDATE leg SET next_at = %s, announced_at = %s WHERE id = %s AND state = 'open' AND attempt > 0 "
+        "AND lease_until IS NULL AND next_at > %s RETURNING partner, trace",
+        (now, now, leg_id, now),
+    )
+    outbox.announce(
+        work,
+        [Message(queue=QUEUE, kind=LEG_DUE, subject=leg_id, lane=partner, trace=trace) for partner, trace in rows],
+        now=now,
+    )
 
 
 class Legs:
@@ -177,6 +230,22 @@ class Legs:
             outcome=outcome,
             latency_ms=max(0, self._milliseconds() - begun),
         )
+
+    def perform_many(self, steps: Sequence[Step]) -> list[Answer]:
+        """Carry out attempts at one partner: first calls of credits in as few calls as it allows, the rest one by one.
+
+        Never inside a transaction. One answer each, in order.
+        """
+        assert not in_transaction(), "a partner must not be called inside a transaction"
+        credits = [step for step in steps if step.kind is AttemptKind.CALL and step.verb is Verb.CREDIT]
+        answers = {step.leg: self.perform(step) for step in steps if step not in credits}
+        if credits:
+            begun = self._milliseconds()
+            outcomes = self.partners.adapter(credits[0].partner).credit_many([step.instruction for step in credits])
+            took = max(0, self._milliseconds() - begun)
+            for step, outcome in zip(credits, outcomes, strict=True):
+                answers[step.leg] = Answer(step.leg, step.attempt, step.kind, outcome, took)
+        return [answers[step.leg] for step in steps]
 
     def finish(self, work: Work, answers: Sequence[Answer], *, now: datetime) -> list[LegResult]:
         """Take answers home; one result each, in order.

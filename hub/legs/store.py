@@ -38,6 +38,16 @@ def lock_legs(work: Work, ids: Collection[str]) -> dict[str, Leg]:
     return {row[0]: _leg(row) for row in rows}
 
 
+def lock_hosted(work: Work, ids: Collection[str]) -> list[Leg]:
+    """Those of these legs that are open and at a programme of the hub's own, locked in sorted order. One statement."""
+    rows = work.fetch(
+        f"SELECT {_LEG} FROM leg l LEFT JOIN leg o ON o.id = l.original "  # noqa: S608 - fixed column names
+        "WHERE l.id = ANY(%s::text[]) AND l.hosted AND l.state = 'open' ORDER BY l.id FOR UPDATE OF l",
+        (sorted(set(ids)),),
+    )
+    return list(map(_leg, rows))
+
+
 def read_ended(work: Work, ids: Collection[str]) -> list[Leg]:
     """Those of these legs that are done or refused; not locked, since that is final. One statement."""
     rows = work.fetch(

@@ -41,6 +41,8 @@ leg = Table(
     Column("said", Text, nullable=False, server_default=""),
     Column("surviving", Text, nullable=False, server_default=""),
     Column("bonus_apart", Boolean, nullable=False, server_default="false"),
+    # The hub keeps these balances itself: nobody is called, the posting of the leg's owner is all there is to it.
+    Column("hosted", Boolean, nullable=False, server_default="false"),
     CheckConstraint("state IN ('open', 'done', 'refused', 'cancelled', 'by_hand')", name="state"),
     CheckConstraint("amount > 0 AND bonus >= 0", name="amount"),
 )

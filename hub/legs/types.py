@@ -43,7 +43,8 @@ class NewLeg:
     """An instruction to be carried out. id: `leg_…`; it is the idempotency key at the partner for the leg's whole life.
 
     owner_kind and owner: who is told the outcome. amount: whole smallest units of `unit`, without `bonus`.
-    original: id of the leg that this one undoes; empty for none.
+    original: id of the leg that this one undoes; empty for none. hosted: the hub keeps these balances itself, so nobody
+    is called and no attempt is made: its owner ends it.
     """
 
     id: str
@@ -58,6 +59,7 @@ class NewLeg:
     bonus: int = 0
     original: str = ""
     trace: str = ""
+    hosted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

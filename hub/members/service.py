@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hub import outbox
+from hub.agreements.roster import liveness
 from hub.audit.service import record as audit
 from hub.kernel.ids import new_id
 from hub.members.errors import (
@@ -17,14 +18,16 @@ from hub.members.errors import (
     MembershipMalformed,
 )
 from hub.members.states import MOVES, LinkState
-from hub.members.types import Link, Merge, NewLink
+from hub.members.types import Link, Member, Merge, NewLink
 from hub.outbox import Message
-from hub.storage import Work
-from partners.base import Done, MemberValidation, Refused
+from hub.outbox.events import Event, announce_events
+from hub.storage import Coming, Work
+from partners.base import Done, MemberValidation, Outcome, Refused
+from partners.check_digits import check_holds
 
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 
-_LINK = "id, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at"
+_LINK = "id, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at, tier"
 
 
 def add_member(work: Work, *, reference: str, partner: str, now: datetime) -> str:
@@ -39,12 +42,74 @@ def add_member(work: Work, *, reference: str, partner: str, now: datetime) -> st
     return str(rows[0][0])
 
 
+def add_members(work: Work, references: Sequence[str], *, partner: str, now: datetime) -> dict[str, str]:
+    """Ids of the members that this partner's clients call so, by reference; added where new. One statement.
+
+    Raises: MemberInvalid.
+    """
+    wanted = sorted(set(references))
+    if not all(_REFERENCE.fullmatch(one) for one in wanted):
+        raise MemberInvalid("A member's reference is 1 to 128 printable ASCII characters without spaces.")
+    rows = work.fetch(
+        "INSERT INTO member (id, partner, reference, created_at) SELECT new.id, %s, new.reference, %s "
+        "FROM unnest(%s::text[], %s::text[]) AS new (id, reference) "
+        "ON CONFLICT (partner, reference) DO UPDATE SET reference = excluded.reference RETURNING reference, id",
+        (partner, now, [new_id("mbr", now) for _ in wanted], wanted),
+    )
+    return dict(rows)
+
+
 def partner_of(work: Work, member: str) -> str:
     """Whose member this is. Raises: MemberMissing."""
     rows = work.fetch("SELECT partner FROM member WHERE id = %s", (member,))
     if not rows:
         raise MemberMissing("There is no such member.", pointer="/member")
     return str(rows[0][0])
+
+
+def knows_member(work: Work, member: str, *, partner: str) -> bool:
+    """Whether this partner has to do with a member: as its own, by a membership, or by the member's consent."""
+    rows = work.fetch(
+        "SELECT 1 FROM member WHERE id = %s AND partner = %s UNION ALL SELECT 1 FROM member_link WHERE member = %s "
+        "AND (partner = %s OR recorded_by = 'partner:' || %s OR %s = ANY(debit_by)) LIMIT 1",
+        (member, partner, member, partner, partner, partner),
+    )
+    return bool(rows)
+
+
+def list_links(
+    work: Work, *, partner: str | None, member: str | None, state: str | None, live: bool, after: str, limit: int
+) -> list[Link]:
+    """Links in the order in which they were recorded. after: the last one seen. live: at this kind of partner."""
+    rows = work.fetch(
+        f"SELECT {_LINK} FROM member_link "  # noqa: S608 - fixed column names
+        "WHERE id > %s AND (%s::text IS NULL OR partner = %s) AND (%s::text IS NULL OR member = %s) "
+        "AND (%s::text IS NULL OR state = %s) "
+        "AND %s = (SELECT partner.live FROM partner WHERE partner.code = member_link.partner) "
+        "ORDER BY id LIMIT %s",
+        (after, partner, partner, member, member, state, state, live, limit),
+    )
+    return list(map(_link, rows))
+
+
+def get_member(work: Work, id: str) -> Member:
+    """One member. Raises: MemberMissing."""
+    rows = work.fetch("SELECT id, partner, reference, created_at FROM member WHERE id = %s", (id,))
+    if not rows:
+        raise MemberMissing("There is no such member.")
+    return Member(*rows[0])
+
+
+def list_members(work: Work, *, reference: str | None, live: bool, after: str, limit: int) -> list[Member]:
+    """Members in the order in which they were added. after: the last one seen. live: of this kind of partner."""
+    rows = work.fetch(
+        "SELECT id, partner, reference, created_at FROM member WHERE id > %s "
+        "AND (%s::text IS NULL OR reference = %s) "
+        "AND %s = coalesce((SELECT partner.live FROM partner WHERE partner.code = member.partner), %s) "
+        "ORDER BY id LIMIT %s",
+        (after, reference, reference, live, live, limit),
+    )
+    return [Member(*row) for row in rows]
 
 
 def lock_members(work: Work, members: Collection[str]) -> None:
@@ -57,7 +122,8 @@ def open_link(work: Work, link: NewLink, *, now: datetime) -> Link:
 
     Raises: MemberMissing, MembershipMalformed, MembershipLinked, MemberLinked.
     """
-    if not re.fullmatch(link.number_pattern, link.membership):
+    shaped = re.fullmatch(link.number_pattern, link.membership) is not None
+    if not shaped or not check_holds(link.check_digit, link.membership):
         raise MembershipMalformed(f"This is no membership number of {link.partner}.", pointer="/membership")
     if not work.fetch("SELECT 1 FROM member WHERE id = %s FOR UPDATE", (link.member,)):
         raise MemberMissing("There is no such member.", pointer="/member")
@@ -102,7 +168,16 @@ def record_validation(work: Work, link_id: str, validation: MemberValidation, *,
     link = _locked(work, link_id)
     if link.state is not LinkState.PENDING:
         return link
-    outcome = validation.outcome
+    judged = _judged(work, link, validation.outcome, now=now)
+    if validation.tier and judged.state is LinkState.ACTIVE:
+        record_tier(work, partner=judged.partner, membership=judged.membership, tier=validation.tier, at=now)
+        judged = get_link(work, link_id)
+    if judged.state is not LinkState.PENDING:
+        _announce(work, judged, now=now)
+    return judged
+
+
+def _judged(work: Work, link: Link, outcome: Outcome, *, now: datetime) -> Link:
     if isinstance(outcome, Refused):
         return _move(work, link, LinkState.REFUSED, reason=outcome.reason.value, now=now)
     if not isinstance(outcome, Done):
@@ -120,7 +195,17 @@ def record_validation(work: Work, link_id: str, validation: MemberValidation, *,
         "UPDATE member_link SET state = 'active', membership = %s, proof = %s, proven_at = %s WHERE id = %s",
         (number, f"validate_member {outcome.reference}".strip(), now, link.id),
     )
-    return get_link(work, link_id)
+    return get_link(work, link.id)
+
+
+def _announce(work: Work, link: Link, *, now: datetime) -> None:
+    """Tell the partner of the membership, and the partner whose member it is, what became of a link."""
+    data = {"link": link.id, "partner": link.partner}
+    if link.reason:
+        data["reason"] = link.reason
+    concerned = tuple({link.partner, partner_of(work, link.member)} - {""})
+    live = liveness(work).get(link.partner, False)
+    announce_events(work, [Event(f"link.{link.state}", link.id, concerned, data, live)], now=now)
 
 
 def record_consent(work: Work, link_id: str, *, debit_by: Collection[str], actor: str, now: datetime) -> Link:
@@ -144,6 +229,24 @@ def close_link(work: Work, link_id: str, *, reason: str, now: datetime) -> Link:
     return _move(work, link, LinkState.CLOSED, reason=reason, now=now)
 
 
+def close_membership(work: Work, *, partner: str, membership: str, reason: str, now: datetime) -> list[str]:
+    """Close the link of a membership that its partner has ended; ids of what was closed. Open conversions go on."""
+    rows = work.fetch(
+        "SELECT id FROM member_link WHERE partner = %s AND membership = %s AND state = 'active' ORDER BY id FOR UPDATE",
+        (partner, membership),
+    )
+    return [_move(work, get_link(work, id), LinkState.CLOSED, reason=reason, now=now).id for (id,) in rows]
+
+
+def record_tier(work: Work, *, partner: str, membership: str, tier: str, at: datetime) -> None:
+    """Keep the tier of an active link's membership. at: since when; what was true before the newest is left out."""
+    work.run(
+        "UPDATE member_link SET tier = %s, tier_at = %s WHERE partner = %s AND membership = %s AND state = 'active' "
+        "AND (tier_at IS NULL OR tier_at <= %s)",
+        (tier, at, partner, membership, at),
+    )
+
+
 def get_link(work: Work, link_id: str) -> Link:
     """One link. Raises: LinkMissing."""
     rows = work.fetch(f"SELECT {_LINK} FROM member_link WHERE id = %s", (link_id,))  # noqa: S608 - fixed column names
@@ -152,18 +255,23 @@ def get_link(work: Work, link_id: str) -> Link:
     return _link(rows[0])
 
 
-def links(work: Work, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Link]:
+def links(work: Work, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Link]:
     """Of each (member, partner) its active link, else its newest one; pairs without any are left out. One statement."""
+    return links_coming(work, pairs)()
+
+
+def links_coming(work: Work, pairs: Collection[tuple[str, str]]) -> Coming[dict[tuple[str, str], Link]]:
+    """The same, asked for."""
     wanted = sorted(set(pairs))
-    rows = work.fetch(
+    asked = work.ask(
         "SELECT DISTINCT ON (l.member, l.partner) l.id, l.member, l.partner, l.membership, l.state, l.proof, l.reason, "
-        "l.recorded_by, l.debit_by, l.created_at, l.proven_at FROM member_link l "
+        "l.recorded_by, l.debit_by, l.created_at, l.proven_at, l.tier FROM member_link l "
         "JOIN unnest(%s::text[], %s::text[]) AS wanted (member, partner) "
         "ON l.member = wanted.member AND l.partner = wanted.partner "
         "ORDER BY l.member, l.partner, (l.state = 'active') DESC, l.created_at DESC",
         ([member for member, _ in wanted], [partner for _, partner in wanted]),
     )
-    return {(link.member, link.partner): link for link in map(_link, rows)}
+    return lambda: {(link.member, link.partner): link for link in map(_link, work.answer(asked))}
 
 
 def links_of(work: Work, member: str) -> list[Link]:
@@ -212,7 +320,7 @@ def _move(work: Work, link: Link, to: LinkState, *, reason: str, now: datetime) 
 
 
 def _link(row: tuple[Any, ...]) -> Link:
-    id_, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at = row
+    id_, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at, tier = row
     return Link(
         id=id_,
         member=member,
@@ -225,4 +333,5 @@ def _link(row: tuple[Any, ...]) -> Link:
         debit_by=tuple(debit_by),
         created_at=created_at,
         proven_at=proven_at,
+        tier=tier,
     )

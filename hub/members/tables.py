@@ -31,6 +31,9 @@ member_link = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("proven_at", DateTime(timezone=True)),
     Column("closed_at", DateTime(timezone=True)),
+    # tier: the partner's word, as it said it last; tier_at: when that was true.
+    Column("tier", Text, nullable=False, server_default=""),
+    Column("tier_at", DateTime(timezone=True)),
     CheckConstraint("state IN ('pending', 'active', 'refused', 'closed')", name="state"),
 )
 Index("member_link_member_partner_idx", member_link.c.member, member_link.c.partner, member_link.c.created_at)

@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.members.states import LinkState
+from partners.check_digits import CheckDigit
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member as the hub knows it. partner: whose client added it, empty for the hub; reference: what it is there."""
+
+    id: str
+    partner: str
+    reference: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +23,7 @@ class NewLink:
 
     membership: the member's number at the partner. number_pattern: what such a number looks like there, from the
     partner's profile. recorded_by: who asks. debit_by: partners whose clients may debit this membership, as the
-    member consented.
+    member consented. check_digit: the scheme of the number's last characters.
     """
 
     member: str
@@ -21,11 +32,15 @@ class NewLink:
     number_pattern: str
     recorded_by: str
     debit_by: tuple[str, ...] = ()
+    check_digit: CheckDigit = CheckDigit.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A tie as it stands. proof: the validation that proved it, and when. reason: why it was refused or closed."""
+    """A tie as it stands. proof: the validation that proved it, and when. reason: why it was refused or closed.
+
+    tier: the partner's word, as it said it last; empty if it never did.
+    """
 
     id: str
     member: str
@@ -38,6 +53,7 @@ class Link:
     debit_by: tuple[str, ...]
     created_at: datetime
     proven_at: datetime | None
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,18 +176,12 @@ def claim(
         "rows_max": rows_max,
         "lease_until": now + timedelta(seconds=lease_seconds),
     }
-    rows = _fetch_named(work, _CLAIM, values)
+    rows = work.fetch_named(_CLAIM, values)
     lapsed = [row[0] for row in rows if row[-1] > OUTBOX_LAPSES_MAX]
     if lapsed:
         bury(work, lapsed, reason=f"no answer from a worker, {OUTBOX_LAPSES_MAX + 1} times in a row", now=now)
     taken = set(lapsed)
     return [_delivery(row) for row in sorted(rows) if row[0] not in taken]
-
-
-def _fetch_named(work: Work, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    with work.raw.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
@@ -206,6 +200,26 @@ def claim_for_effect(work: Work, ids: Sequence[int]) -> set[int]:
         (list(ids),),
     )
     return {row[0] for row in rows}
+
+
+def claim_lane(work: Work, *, queue: str, lane: str, limit: int) -> list[Delivery]:
+    """Lock the oldest unfinished rows of a lane for their effect, due or not, by id; waits for whoever holds one.
+
+    For a consumer that acts on its lane strictly in the order in which it was written. It holds a lock of its own
+    first, so that two of them never wait for each other's rows.
+    """
+    rows = work.fetch_named(
+        # `id + 0`: the primary key's order would lead through every finished row.
+        "WITH found AS MATERIALIZED (SELECT id FROM ("
+        "(SELECT id FROM outbox_message WHERE state = 'waiting' AND queue = %(queue)s AND lane = %(lane)s "
+        "ORDER BY id + 0 LIMIT %(limit)s) UNION ALL "
+        "(SELECT id FROM outbox_message WHERE state = 'sent' AND queue = %(queue)s AND lane = %(lane)s "
+        "ORDER BY id + 0 LIMIT %(limit)s)) AS either ORDER BY id LIMIT %(limit)s) "
+        "SELECT id, queue, kind, subject, lane, body, attempts, created_at, trace FROM outbox_message "
+        "WHERE id IN (SELECT id FROM found) AND state IN ('waiting', 'sent') ORDER BY id FOR UPDATE",
+        {"queue": queue, "lane": lane, "limit": limit},
+    )
+    return [_delivery(row) for row in rows]
 
 
 def done(work: Work, ids: Sequence[int], *, now: datetime) -> None:
@@ -248,8 +262,7 @@ def record_fault(work: Work, ids: Sequence[int], *, reason: str, now: datetime) 
     1, 2, 4 ... at most `OUTBOX_BACKOFF_SECONDS_MAX` seconds; the `OUTBOX_FAULTS_MAX`th fault in a row buries. A row
     that is not in flight keeps its state: its outcome has been decided already. reason: without secrets.
     """
-    rows = _fetch_named(
-        work,
+    rows = work.fetch_named(
         "WITH locked AS MATERIALIZED (SELECT id, faults + 1 >= %(faults_max)s AS enough FROM outbox_message "
         "WHERE id = ANY(%(ids)s::bigint[]) AND state = 'sent' ORDER BY id FOR UPDATE) "
         "UPDATE outbox_message m SET faults = m.faults + 1, lapses = 0, lease_until = NULL, reason = %(reason)s, "
@@ -330,8 +343,7 @@ def in_flight(work: Work, *, now: datetime) -> int:
 
 def backlog(work: Work, *, now: datetime) -> Backlog:
     """How much waits, for readiness and metrics."""
-    rows = _fetch_named(
-        work,
+    rows = work.fetch_named(
         "SELECT waiting.due + sent.lapsed, sent.live, waiting.later, dead.count, least(waiting.oldest, sent.oldest) "
         "FROM (SELECT count(*) FILTER (WHERE available_at <= %(now)s) AS due, "
         "count(*) FILTER (WHERE available_at > %(now)s) AS later, "

@@ -20,7 +20,7 @@ from hub.rates.guard import require_no_cycle
 from hub.rates.losses import FUNDED_BY_HUB, require_no_loss
 from hub.rates.moves import active_start, partners_of, require_start, require_state
 from hub.rates.refusals import CampaignInvalid, CampaignMissing, CampaignUnfunded
-from hub.rates.rows import CAMPAIGN_SELECT, CAMPAIGN_STORED, campaign_of, campaign_row
+from hub.rates.rows import CAMPAIGN_SELECT, CAMPAIGN_STORED, KIND, campaign_of, campaign_row
 from hub.rates.types import Campaign, CampaignDraft, RuleState
 from hub.rates.validation import check_campaign
 from hub.storage import Work
@@ -75,7 +75,10 @@ def fund_campaign(work: Work, id: str, *, currency: str, amount: int, key: str, 
     ledger.enter(work)
     campaign = get_campaign(work, id)
     purse, source = chart.budget(id), chart.budget_funding(campaign.funder, currency)
-    ledger.open_accounts(work, [Account(source, currency, None), Account(purse, currency, 0)], now=now)
+    try:
+        ledger.open_accounts(work, [Account(source, currency, None), Account(purse, currency, 0)], now=now)
+    except ledger.AccountConflict as conflict:
+        raise CampaignInvalid("A budget stays in the currency it was first funded in.") from conflict
     posting = Posting(
         key=f"fund:{id}:{key}",
         kind="campaign_funding",
@@ -183,12 +186,21 @@ def get_campaign(work: Work, id: str) -> Campaign:
 
 
 def list_campaigns(
-    work: Work, *, state: RuleState | None = None, after: str = "", limit: int = PAGE_ROWS_MAX
+    work: Work,
+    *,
+    state: RuleState | None = None,
+    after: str = "",
+    limit: int = PAGE_ROWS_MAX,
+    live: bool | None = None,
 ) -> list[Campaign]:
-    """Campaigns in the order of their ids. after: the last id seen."""
+    """Campaigns in the order of their ids. after: the last id seen. live: of this kind only; None for both."""
     rows = work.fetch(
-        CAMPAIGN_SELECT + " WHERE id > %s AND (%s::text IS NULL OR state = %s) ORDER BY id LIMIT %s",
-        (after, state, state, limit),
+        CAMPAIGN_SELECT
+        + """
+        WHERE id > %s AND (%s::text IS NULL OR state = %s) AND (%s::boolean IS NULL OR %s = """
+        + KIND
+        + ") ORDER BY id LIMIT %s",
+        (after, state, state, live, live, limit),
     )
     return [campaign_of(row) for row in rows]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.agreements.roster import Roster, roster, version_now
+from hub.agreements.roster import Roster, roster, version_coming
 from hub.rates.rows import CAMPAIGN_SELECT, RULE_SELECT, campaign_of, rule_of
 from hub.rates.types import Campaign, RateRule, RuleState
-from hub.storage import Work
+from hub.storage import Coming, Work
 
 Route = tuple[str, str]
 
@@ -90,8 +90,17 @@ class CatalogueCache:
 
     def get(self, work: Work) -> Catalogue:
         """The catalogue at its present version, read again only when that has changed."""
+        return self.coming(work)()
+
+    def coming(self, work: Work) -> Coming[Catalogue]:
+        """The same, with the look at its version asked for."""
+        assert not work.as_partner, "what all clients share is read with the whole view"
+        version = version_coming(work)
+        return lambda: self._at(work, version())
+
+    def _at(self, work: Work, version: int) -> Catalogue:
         kept = self._kept
-        if kept is not None and kept.version == version_now(work):
+        if kept is not None and kept.version == version:
             return kept
         fresh = load(work)
         with self._lock:

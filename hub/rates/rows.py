@@ -29,6 +29,9 @@ CAMPAIGN_SELECT: LiteralString = """
     SELECT id, name, source_unit, target_unit, percent_numerator, percent_denominator, flat, effective_from,
         effective_until, funder, exclusive, member_cap, selectors, state, proposed_by, start_proposed_by
     FROM campaign"""
+# Whether the partners of a rule's or campaign's route move real points; both always do, or neither.
+KIND: LiteralString = """
+    (SELECT partner.live FROM unit JOIN partner ON partner.code = unit.partner WHERE unit.code = source_unit)"""
 # What a new row consists of: the columns above, then where it came from.
 RULE_STORED = (*RULE_COLUMNS, "origin", "proposed_by", "proposed_at")
 CAMPAIGN_STORED = (*CAMPAIGN_COLUMNS, "proposed_by", "proposed_at")

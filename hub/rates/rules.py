@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 
 from hub.agreements.service import bump, require_approvals, require_second_person, take_activation_lock
 from hub.audit import service as audit
+from hub.kernel.clock import rfc3339
 from hub.kernel.ids import new_id
 from hub.kernel.limits import PAGE_ROWS_MAX
+from hub.outbox.events import Event, announce_events
 from hub.rates.catalogue import Catalogue, catalogue_of, load
 from hub.rates.guard import require_no_cycle
 from hub.rates.losses import require_no_loss
 from hub.rates.moves import active_start, partners_of, require_start, require_state
 from hub.rates.notice import NOTICE, require_notice
 from hub.rates.refusals import RuleInvalid, RuleMissing
-from hub.rates.rows import RULE_SELECT, RULE_STORED, rule_of, rule_row
+from hub.rates.rows import KIND, RULE_SELECT, RULE_STORED, rule_of, rule_row
 from hub.rates.types import RateRule, RuleDraft, RuleState
 from hub.rates.validation import check_rule
 from hub.storage import Work
@@ -87,6 +89,9 @@ def activate_rule(
     _end_followed(work, rule)
     facts = {"signed_by": signed_by} if signed_by else {}
     audit.record(work, actor=actor, action="rule.activated", subject=id, facts=facts, now=now)
+    route = {"rule": id, "source_unit": rule.source_unit, "target_unit": rule.target_unit}
+    data = {**route, "effective_from": rfc3339(start)}
+    announce_events(work, [Event("rate.activated", id, tuple(partners.codes), data, partners.live)], now=now)
 
 
 def withdraw_rule(work: Work, id: str, *, actor: str, reason: str, now: datetime) -> None:
@@ -165,15 +170,22 @@ def list_rules(
     state: RuleState | None = None,
     after: str = "",
     limit: int = PAGE_ROWS_MAX,
+    live: bool | None = None,
 ) -> list[RateRule]:
-    """Rules in the order of their ids, which is the order in which they were proposed. after: the last id seen."""
+    """Rules in the order of their ids, which is the order in which they were proposed. after: the last id seen.
+
+    live: only those between live partners, or between test ones; None for both.
+    """
     rows = work.fetch(
         RULE_SELECT
         + """
-        WHERE id > %s AND (%s::text IS NULL OR source_unit = %s) AND (%s::text IS NULL OR target_unit = %s)
+        WHERE id > %s AND (%s::boolean IS NULL OR %s = """
+        + KIND
+        + """)
+            AND (%s::text IS NULL OR source_unit = %s) AND (%s::text IS NULL OR target_unit = %s)
             AND (%s::text IS NULL OR state = %s)
         ORDER BY id LIMIT %s""",
-        (after, source_unit, source_unit, target_unit, target_unit, state, state, limit),
+        (after, live, live, source_unit, source_unit, target_unit, target_unit, state, state, limit),
     )
     return [rule_of(row) for row in rows]
 

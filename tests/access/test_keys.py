@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from hub.access.keys import rotate_keys, rotate_secrets, secrets, signing_keys
+from hub.access.keys import (
+    PUBLISHED_SECONDS,
+    KeyTooFresh,
+    rotate_keys,
+    rotate_secrets,
+    secrets,
+    signing_keys,
+)
+from hub.access.service import forget_expired
+from hub.access.tokens import TOKEN_SECONDS
 from hub.access.types import KeyState
 from hub.access.vault import MasterKeyInvalid, Vault, vault_of
+from hub.audit import entries
 from hub.config import read_settings
 from hub.storage import Database
 from tests.conftest import START
@@ -44,14 +54,58 @@ def test_private_halves_do_not_lie_readable(database: Database, vault: Vault) ->
 def test_rotation_publishes_before_signing_and_after(database: Database, vault: Vault) -> None:
     with database.work() as work:
         active, following = signing_keys(work, vault, now=START)
-        rotated = rotate_keys(work, vault, now=START + timedelta(days=1))
+        rotated = rotate_keys(work, vault, actor="alice", now=START + timedelta(days=1))
 
     assert [key.state for key in rotated] == [KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED]
     assert rotated[0].id == following.id
     assert rotated[2].id == active.id
     with database.work() as work:
-        later = rotate_keys(work, vault, now=START + timedelta(days=2))
+        later = rotate_keys(work, vault, actor="alice", now=START + timedelta(days=2))
     assert active.id not in {key.id for key in later}
+
+
+def test_a_next_key_signs_only_when_everybody_can_have_read_it(database: Database, vault: Vault) -> None:
+    with database.work() as work:
+        before = signing_keys(work, vault, now=START)
+
+    with pytest.raises(KeyTooFresh), database.work() as work:
+        rotate_keys(work, vault, actor="alice", now=START + timedelta(seconds=PUBLISHED_SECONDS - 1))
+
+    with database.work() as work:
+        assert signing_keys(work, vault, now=START) == before
+        after = rotate_keys(work, vault, actor="alice", now=START + timedelta(seconds=PUBLISHED_SECONDS))
+    assert after[0].id == before[1].id
+
+
+def test_a_retired_key_is_published_as_long_as_its_tokens_are_good_and_caches_last(
+    database: Database, vault: Vault
+) -> None:
+    at = START + timedelta(days=1)
+    with database.work() as work:
+        old = signing_keys(work, vault, now=START)[0].id
+        rotate_keys(work, vault, actor="alice", now=at)
+
+    published = []
+    for seconds in (0, TOKEN_SECONDS + PUBLISHED_SECONDS, TOKEN_SECONDS + PUBLISHED_SECONDS + 1):
+        with database.work() as work:
+            forget_expired(work, now=at + timedelta(seconds=seconds))
+            published.append(old in {key.id for key in signing_keys(work, vault, now=at)})
+
+    assert published == [True, True, False]
+
+
+def test_a_compromised_key_is_gone_at_once_and_so_are_those_before_it(database: Database, vault: Vault) -> None:
+    with database.work() as work:
+        signing_keys(work, vault, now=START)
+        before = rotate_keys(work, vault, actor="alice", now=START + timedelta(days=1))
+        after = rotate_keys(work, vault, actor="alice", now=START + timedelta(days=1), compromised=True)
+        audited = [(one.actor, one.action, one.subject, dict(one.facts)) for one in entries(work, after=1, limit=9)]
+
+    assert [key.state for key in after] == [KeyState.ACTIVE, KeyState.NEXT]
+    assert {key.id for key in after} & {key.id for key in before} == {before[1].id}
+    assert audited == [
+        ("alice", "keys.rotated", before[1].id, {"before": before[0].id, "compromised": "true"}),
+    ]
 
 
 def test_another_master_key_opens_nothing(database: Database, vault: Vault) -> None:

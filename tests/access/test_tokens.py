@@ -73,7 +73,7 @@ def forged(database: Database, vault: Vault, *, header: dict[str, object], **cha
     issued = int(START.timestamp())
     claims: dict[str, object] = {
         "iss": ISSUER, "aud": ISSUER, "sub": "client_x", "client_id": "client_x", "scope": "quotes:read", "jti": "t",
-        "iat": issued, "exp": issued + 600, "partner": "aerojet", "live": False,
+        "iat": issued, "exp": issued + 600, "kind": "partner", "partner": "aerojet", "live": False,
     }  # fmt: skip
     claims.update(changed)
     kept = {name: value for name, value in claims.items() if value is not None}
@@ -105,7 +105,17 @@ def test_a_well_made_token_of_the_right_key_is_taken(database: Database, vault: 
         {"partner": None},
         {"live": "false"},
         {"scope": ["quotes:read"]},
-        {"cnf": {"jkt": "x"}},
+        {"cnf": {"x5t#S256": "x"}},
+        {"cnf": {"jkt": "x", "x5t#S256": "x"}},
+        {"cnf": {"jkt": ""}},
+        {"cnf": "x"},
+        {"kind": None},
+        {"kind": "somebody"},
+        {"kind": "member"},
+        {"kind": "operator", "scope": "member:read"},
+        {"scope": "quotes:read member:read"},
+        {"sub": None},
+        {"grant": 5},
     ],
 )
 def test_a_token_with_a_claim_of_another_shape_is_refused(
@@ -177,7 +187,8 @@ def test_tokens_stay_good_over_a_rotation_of_keys_by_another_process(
 
     with database.work() as work:
         for _ in range(2):  # the key that signs now was not even published before
-            rotate_keys(work, vault, now=clock.now())
+            work.run("UPDATE access_keys SET created_at = created_at - interval '1 day'")
+            rotate_keys(work, vault, actor="alice", now=clock.now())
     fresh = Guard(database, vault, clock, issuer=ISSUER)
     clock.advance(timedelta(seconds=3))
 
@@ -192,3 +203,18 @@ def test_a_checked_token_needs_no_database(database: Database, guard: Guard, cli
     with database.work() as work:  # a second transaction in this thread would be refused
         assert guard.check(token).client_id == client.id
         work.fetch("SELECT 1")
+
+
+def test_nothing_signed_by_a_compromised_key_stays_good_not_even_what_was_checked(
+    database: Database, vault: Vault, clock: ManualClock, guard: Guard, client: Client
+) -> None:
+    token = guard.issue(client, client.scopes)
+    guard.check(token)
+
+    with database.work() as work:
+        rotate_keys(work, vault, actor="alice", now=clock.now(), compromised=True)
+    clock.advance(timedelta(seconds=61))
+
+    with pytest.raises(TokenInvalid):
+        guard.check(token)
+    assert guard.check(guard.issue(client, client.scopes)).client_id == client.id

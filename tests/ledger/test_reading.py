@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import pytest
 
 from hub import ledger
 from hub.ledger import AccountMissing, Balance, Posted, Transfer, Turnover
-from hub.storage import Database, Work
+from hub.storage import Database, Question, Work
 from tests.ledger.support import NOW, booked, opened, post_of
 
 
@@ -164,13 +164,9 @@ class _CountedWork(Work):
 
     statements = 0
 
-    def fetch(self, sql: LiteralString, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def ask(self, sql: LiteralString, parameters: Sequence[object] = ()) -> Question:
         self.statements += 1
-        return super().fetch(sql, parameters)
-
-    def run(self, sql: LiteralString, parameters: Sequence[object] = ()) -> int:
-        self.statements += 1
-        return super().run(sql, parameters)
+        return super().ask(sql, parameters)
 
     def run_later(self, sql: LiteralString, parameters: Sequence[object], *, rows: int | None = None) -> None:
         self.statements += 1

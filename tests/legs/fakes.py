@@ -1,7 +1,7 @@
 """Partners that do what they are told, and whose books can be read: for tests at the border of the legs."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hub.legs.types import LegProfile
@@ -99,6 +99,11 @@ class FakePartner:
         """Give points."""
         return self._call("credit", 1, instruction)
 
+    def credit_many(self, instructions: Sequence[Instruction]) -> list[Outcome]:
+        """Give points to many; the script says for each what happens to it."""
+        self.calls.append(("credit_many", str(len(instructions))))
+        return [self._call("credit", 1, instruction) for instruction in instructions]
+
     def reverse(self, instruction: Instruction) -> Outcome:
         """Give debited points back."""
         return self._call("reverse", 1, instruction)
@@ -122,6 +127,9 @@ class FakePartner:
         event = self.script.popleft() if self.script else "ok"
         if self.keys and instruction.key in self.answers:
             return self.answers[instruction.key] if event not in ("lost", "deaf") else Unknown("no answer")
+        if self.keys and instruction.key in self.waiting:
+            # Accepted before under this key, and one key has one effect.
+            return Unknown("accepted", pending=True) if event not in ("lost", "deaf") else Unknown("no answer")
         if isinstance(event, Reason):
             return self.answers.setdefault(instruction.key, Refused(event, event.value))
         if event in ("lost", "silent"):

@@ -1,5 +1,6 @@
 """Members and links: recorded, proven by the partner, followed when memberships merge, closed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,7 @@ from hub.members.states import LinkState
 from hub.members.types import Link, Merge, NewLink
 from hub.storage import Database, Work
 from partners.base import Done, MemberValidation, Reason, Refused, Unknown, Verb
+from partners.check_digits import CheckDigit
 from tests.conversion.world import World
 from tests.legs.fakes import ALL_VERBS, profile
 
@@ -99,6 +101,18 @@ def test_links_that_contradict_an_active_one_are_refused(database: Database, clo
             _link(work, clock, "mbr_0", number="ae9")
         with pytest.raises(LinkMissing):
             get_link(work, "lnk_0")
+
+
+def test_a_number_with_a_slip_of_the_pen_is_refused_before_the_partner_is_asked(
+    database: Database, clock: ManualClock
+) -> None:
+    with database.work() as work:
+        member = _member(work, clock)
+        right = NewLink(member, "aerojet", "79927398713", "[0-9]{11}", "operator", check_digit=CheckDigit.LUHN)
+
+        with pytest.raises(MembershipMalformed):
+            open_link(work, replace(right, membership="79927398710"), now=clock.now())
+        assert open_link(work, right, now=clock.now()).state is LinkState.PENDING
 
 
 def test_of_two_that_wait_for_one_membership_the_first_proven_has_it(database: Database, clock: ManualClock) -> None:
