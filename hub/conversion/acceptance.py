@@ -71,8 +71,8 @@ def earlier(
     """
     same = found.get(request.key)
     if same is not None:
-        asked = (quote.id, request.member, request.client_partner)
-        if (same.quote, same.member, same.client_partner) != asked or same.reverses:
+        asked = (quote.id, request.member, request.client_partner, request.live)
+        if (same.quote, same.member, same.client_partner, same.live) != asked or same.reverses:
             raise IdempotencyKeyReused("This idempotency key was used for another conversion.")
         return same
     if quote.id in used:
@@ -163,6 +163,8 @@ def candidate(
     Raises: LinkMissing, LinkNotActive, DebitNotAllowed, PartnerInactive, TestLiveMixed, AgreementMissing,
     FeeCurrencyMismatch, AmountOverflow.
     """
+    if request.live != quote.live:
+        raise TestLiveMixed("A test client accepts test quotes and a live client live ones.")
     source_link = require_link(links, request.member, quote.source_partner)
     target_link = require_link(links, request.member, quote.target_partner)
     require_taking_part(sides, live=quote.live, winding_down=False)

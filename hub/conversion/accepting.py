@@ -5,47 +5,73 @@ Knows the order of the checks and of the batch. What each check says is in `acce
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hub import ledger
 from hub.conversion import acceptance, store
 from hub.conversion.acceptance import Candidate, needs_review, risk_question
 from hub.conversion.errors import CampaignCapReached, IdempotencyKeyReused, QuoteUsed, RiskDenied
 from hub.conversion.holding import KnownAccounts, hold, lock_for
 from hub.conversion.legwork import debit_leg
+from hub.conversion.postings import bonus_key, debit_key
 from hub.conversion.record import Record
 from hub.conversion.risk import RiskOutcome, RiskPort
 from hub.conversion.states import ConversionState
 from hub.conversion.types import Acceptance
+from hub.hosted.types import ProgrammePort
 from hub.kernel.errors import HubError
 from hub.legs.service import open_legs
 from hub.legs.types import NewLeg
-from hub.members.service import links as links_of
-from hub.members.service import lock_members
+from hub.members.service import links_coming, lock_members
 from hub.members.types import Link
-from hub.rates.catalogue import Catalogue
+from hub.rates.catalogue import Catalogue, CatalogueCache
 from hub.rates.quotes import Quoter, acceptable
 from hub.rates.types import Quote
-from hub.storage import Work
+from hub.storage import Coming, Work
 
 Judged = Candidate | Record | HubError
 
 
-def judge(
-    work: Work, catalogue: Catalogue, quoter: Quoter, requests: Sequence[Acceptance], *, now: datetime
-) -> list[Judged]:
-    """Everything but risk and the ledger: a candidate, the conversion this request made before, or a refusal."""
-    quotes = [_opened(quoter, request) for request in requests]
-    found = store.by_key_or_quote(
-        work,
-        keys={request.key for request in requests},
-        quotes={quote.id for quote in quotes if isinstance(quote, Quote)},
+@dataclass(frozen=True, slots=True)
+class Groundwork:
+    """What some requests are judged by, asked of the database in one trip. quotes: by their tokens."""
+
+    quotes: Mapping[str, Quote | HubError]
+    catalogue: Coming[Catalogue]
+    found: Coming[list[Record]]
+    links: Coming[dict[tuple[str, str], Link]]
+
+
+def lay_ground(work: Work, catalogues: CatalogueCache, quoter: Quoter, requests: Sequence[Acceptance]) -> Groundwork:
+    """Ask for everything that can be read before a row is locked. Nothing is sent until the first answer is wanted."""
+    ledger.enter(work)
+    quotes = {request.quote: _opened(quoter, request.quote) for request in requests}
+    keys = {request.key for request in requests}
+    ledger.look_up(work, [ledger_key(key) for key in keys for ledger_key in (debit_key, bonus_key)])
+    opened = {token: quote for token, quote in quotes.items() if isinstance(quote, Quote)}
+    pairs = {
+        (request.member, partner)
+        for request in requests
+        if (quote := opened.get(request.quote)) is not None
+        for partner in (quote.source_partner, quote.target_partner)
+    }
+    return Groundwork(
+        quotes=quotes,
+        catalogue=catalogues.coming(work),
+        found=store.by_key_or_quote(work, keys=keys, quotes={quote.id for quote in opened.values()}),
+        links=links_coming(work, pairs),
     )
+
+
+def judge(ground: Groundwork, requests: Sequence[Acceptance], *, now: datetime) -> list[Judged]:
+    """Everything but risk and the ledger: a candidate, the conversion this request made before, or a refusal."""
+    catalogue, found, links = ground.catalogue(), ground.found(), ground.links()
     by_key = {record.key: record for record in found}
     by_quote = {record.quote: record for record in found if record.quote}
-    links = _links(work, requests, quotes)
     judged: list[Judged] = []
-    for request, quote in zip(requests, quotes, strict=True):
+    for request in requests:
+        quote = ground.quotes[request.quote]
         if isinstance(quote, HubError):
             judged.append(quote)
             continue
@@ -122,13 +148,19 @@ def ask_risk(work: Work, risk: RiskPort, judged: Sequence[Judged], *, now: datet
 
 
 def hold_and_write(
-    work: Work, known: KnownAccounts, requests: Sequence[Acceptance], judged: Sequence[Judged], *, now: datetime
+    work: Work,
+    known: KnownAccounts,
+    programmes: ProgrammePort,
+    requests: Sequence[Acceptance],
+    judged: Sequence[Judged],
+    *,
+    now: datetime,
 ) -> list[Record | HubError]:
     """Hold request by request, each seeing those before it; then write everything at once."""
     candidates = [one for one in judged if isinstance(one, Candidate)]
     if not candidates:
         return [one for one in judged if not isinstance(one, Candidate)]
-    book, postings = lock_for(work, known, candidates, now=now)
+    book, reserves, postings = lock_for(work, known, programmes, candidates, now=now)
     holds = iter(postings)
     answers: list[Record | HubError] = []
     by_key: dict[str, tuple[Acceptance, Record | HubError]] = {}
@@ -141,7 +173,7 @@ def hold_and_write(
         wanted = next(holds)
         answer = _repeated(request, by_key.get(request.key)) or _used(one.record, added)
         if answer is None:
-            answer = hold(book, known, one.record, wanted)
+            answer = hold(book, known, reserves, one.record, wanted)
         if answer is None:
             added[one.record.quote] = answer = one.record
             # Under review nothing is sent; the leg's id is kept for when two persons let it go on.
@@ -149,28 +181,17 @@ def hold_and_write(
         by_key.setdefault(request.key, (request, answer))
         answers.append(answer)
     book.write()
+    reserves.write(work)
     store.add(work, added.values())
     open_legs(work, legs, now=now)
     return answers
 
 
-def _opened(quoter: Quoter, request: Acceptance) -> Quote | HubError:
+def _opened(quoter: Quoter, token: str) -> Quote | HubError:
     try:
-        return quoter.open(request.quote)
+        return quoter.open(token)
     except HubError as refusal:
         return refusal
-
-
-def _links(
-    work: Work, requests: Sequence[Acceptance], quotes: Sequence[Quote | HubError]
-) -> dict[tuple[str, str], Link]:
-    pairs = [
-        (request.member, partner)
-        for request, quote in zip(requests, quotes, strict=True)
-        if isinstance(quote, Quote)
-        for partner in (quote.source_partner, quote.target_partner)
-    ]
-    return links_of(work, pairs) if pairs else {}
 
 
 def _candidate(
@@ -189,8 +210,11 @@ def _repeated(request: Acceptance, first: tuple[Acceptance, Record | HubError] |
     if first is None:
         return None
     asked, answer = first
-    same = (asked.quote, asked.member, asked.client_partner) == (request.quote, request.member, request.client_partner)
-    return answer if same else IdempotencyKeyReused("This idempotency key was used for another conversion.")
+    return (
+        answer
+        if replace(asked, trace=request.trace) == request
+        else IdempotencyKeyReused("This idempotency key was used for another conversion.")
+    )
 
 
 def _used(record: Record, added: Mapping[str, Record]) -> HubError | None:

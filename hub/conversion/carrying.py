@@ -10,22 +10,33 @@ from fractions import Fraction
 
 from hub import ledger
 from hub.conversion import store
+from hub.conversion.announcing import events_of
 from hub.conversion.holding import KnownAccounts, open_owed
 from hub.conversion.record import Record
 from hub.conversion.settling import Act, Post, PostHold, Turn, Undo, VoidHold
 from hub.conversion.store import NewMoment
+from hub.hosted.lots import LotBook
+from hub.hosted.store import write_lots
 from hub.ledger import Book, LedgerRefusal
 from hub.legs.cases import close_cases, open_cases
 from hub.legs.service import open_legs
+from hub.outbox.events import announce_events
 from hub.storage import Work
 
 
 def carry_out(
-    work: Work, known: KnownAccounts, turns: Sequence[Turn], records: Mapping[str, Record], *, now: datetime
+    work: Work,
+    known: KnownAccounts,
+    turns: Sequence[Turn],
+    records: Mapping[str, Record],
+    lots: LotBook | None,
+    *,
+    now: datetime,
 ) -> dict[str, Record]:
     """Do everything that these turns say; the changed rows by id.
 
     records: locked rows, with the originals of reversals among them. A conversion turns at most once in a batch.
+    lots: of hosted programmes, as the turns leave them; None when they move none.
     """
     if not turns:
         return {}
@@ -36,9 +47,12 @@ def carry_out(
             rest = original.reversed_amount - turn.undone
             changed[original.id] = replace(original, reversed_amount=rest, updated_at=now)
     _act(work, known, turns, now=now)
+    if lots is not None:
+        write_lots(work, lots)
     store.write(work, [changed[id_] for id_ in sorted(changed)])
     store.add_moments(work, [_moment(turn) for turn in turns], now=now)
     open_legs(work, [leg for turn in turns for leg in turn.legs], now=now)
+    announce_events(work, events_of(turns, {**records, **changed}), now=now)
     open_cases(work, [case for turn in turns for case in turn.cases], now=now)
     close_cases(work, {turn.record.id for turn in turns if turn.ended}, "late", by="ended", now=now)
     return changed

@@ -1,5 +1,6 @@
 """What conversions refuse."""
 
+from hub.hosted.errors import InsufficientPoints as InsufficientPoints
 from hub.kernel.errors import HubError
 
 
@@ -49,12 +50,6 @@ class CampaignCapReached(HubError):
     """The member would get more bonus points of this campaign than one member may; ask for a new quote."""
 
     code = "campaign_cap_reached"
-
-
-class InsufficientPoints(HubError):
-    """The membership has too few points."""
-
-    code = "insufficient_points"
 
 
 class RiskDenied(HubError):

@@ -14,8 +14,10 @@ from hub.conversion.errors import (
     InsufficientPoints,
     NetDebitCapReached,
 )
+from hub.conversion.hosting import Reserves, lock_reserves
 from hub.conversion.postings import accounts_of, bonus_posting, debit_posting, owed_accounts
 from hub.conversion.record import Record
+from hub.hosted.types import ProgrammePort
 from hub.kernel.errors import AmountOverflow, HubError
 from hub.ledger import Account, Book, LedgerRefusal, Posting
 from hub.rates.refusals import CampaignUnfunded
@@ -58,28 +60,22 @@ class KnownAccounts:
 
 
 def _route(record: Record) -> tuple[str, ...]:
-    """What decides which accounts a conversion needs."""
-    return (
-        record.source_unit,
-        record.target_unit,
-        record.source_currency,
-        record.target_currency,
-        record.source_membership if record.source_hosted else "",
-        record.target_membership if record.target_hosted else "",
-    )
+    """What decides which accounts a conversion needs opened."""
+    return (record.source_unit, record.target_unit, record.source_currency, record.target_currency)
 
 
 def lock_for(
-    work: Work, known: KnownAccounts, candidates: Collection[Candidate], *, now: datetime
-) -> tuple[Book, list[list[Posting]]]:
-    """The book that these candidates' holds need, and the holds of each, in order."""
+    work: Work, known: KnownAccounts, programmes: ProgrammePort, candidates: Collection[Candidate], *, now: datetime
+) -> tuple[Book, Reserves, list[list[Posting]]]:
+    """The book and the lots that these candidates' holds need, and the holds of each, in order."""
+    reserves = lock_reserves(work, programmes, [one.record for one in candidates], now=now)
     holds = [_holds(one.record, now) for one in candidates]
     known.open_for(work, candidates, now=now)
     codes = {
         code for each in holds for posting in each for one in posting.transfers for code in (one.debit, one.credit)
     }
     keys = {posting.key for each in holds for posting in each}
-    return ledger.lock(work, codes=codes, keys=keys, now=now), holds
+    return ledger.lock(work, codes=codes, keys=keys, now=now), reserves, holds
 
 
 def _holds(record: Record, now: datetime) -> list[Posting]:
@@ -87,12 +83,27 @@ def _holds(record: Record, now: datetime) -> list[Posting]:
     return [debit_posting(record, now)] if bonus is None else [debit_posting(record, now), bonus]
 
 
-def hold(book: Book, known: KnownAccounts, record: Record, holds: Sequence[Posting]) -> HubError | None:
-    """Hold everything of one conversion, or say why not. Raises KeyRaced when an account is gone after all."""
+def hold(
+    book: Book,
+    known: KnownAccounts,
+    reserves: Reserves,
+    record: Record,
+    holds: Sequence[Posting],
+    *,
+    original: Record | None = None,
+) -> HubError | None:
+    """Hold everything of one conversion, or say why not. original: what it takes back, if it does.
+
+    Raises KeyRaced when an account is gone after all.
+    """
+    planned = reserves.plan(record, original)
+    if isinstance(planned, HubError):
+        return planned
     answer = book.hold_all(holds)
-    if not isinstance(answer, LedgerRefusal):
-        return None
-    return _refusal(known, record, answer)
+    if isinstance(answer, LedgerRefusal):
+        return _refusal(known, record, answer)
+    reserves.hold(record, planned)
+    return None
 
 
 def _refusal(known: KnownAccounts, record: Record, refusal: LedgerRefusal) -> HubError:

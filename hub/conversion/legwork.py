@@ -27,6 +27,7 @@ def debit_leg(record: Record, *, original: str = "") -> NewLeg:
         amount=record.debit_amount,
         original=original,
         trace=record.trace,
+        hosted=record.source_hosted,
     )
 
 
@@ -45,6 +46,7 @@ def credit_leg(record: Record, now: datetime, *, original: str = "") -> NewLeg:
         bonus=record.bonus,
         original=original,
         trace=record.trace,
+        hosted=record.target_hosted,
     )
 
 
@@ -62,6 +64,7 @@ def giveback_leg(record: Record, now: datetime) -> NewLeg:
         amount=record.debit_amount,
         original=record.debit_leg,
         trace=record.trace,
+        hosted=record.source_hosted,
     )
 
 

@@ -15,14 +15,14 @@ from hub.conversion.record import Record
 from hub.ledger import Account, Posting, Transfer
 
 
-def debit_key(record: Record) -> str:
-    """Ledger key of D."""
-    return f"cnv:{record.key}:d"
+def debit_key(key: str) -> str:
+    """Ledger key of D of the conversion with this key."""
+    return f"cnv:{key}:d"
 
 
-def bonus_key(record: Record) -> str:
-    """Ledger key of B."""
-    return f"cnv:{record.key}:b"
+def bonus_key(key: str) -> str:
+    """Ledger key of B of the conversion with this key."""
+    return f"cnv:{key}:b"
 
 
 def post_key(key: str) -> str:
@@ -65,7 +65,7 @@ def debit_posting(record: Record, at: datetime) -> Posting:
     if record.fee_value:
         fee_label = _label(record, "fee", record.source_terms, record.target_partner)
         transfers.append(Transfer(position, chart.fees(currency), record.fee_value, fee_label))
-    return Posting(debit_key(record), "conversion_debit", tuple(transfers), at, record.id)
+    return Posting(debit_key(record.key), "conversion_debit", tuple(transfers), at, record.id)
 
 
 def bonus_posting(record: Record, at: datetime) -> Posting | None:
@@ -75,7 +75,7 @@ def bonus_posting(record: Record, at: datetime) -> Posting | None:
     label = _label(record, "bonus", record.target_terms, record.source_partner)
     position = chart.position(record.target_partner, record.target_currency)
     transfers = [Transfer(chart.budget(campaign), position, value, label) for campaign, value in record.bonus_values()]
-    return Posting(bonus_key(record), "conversion_bonus", tuple(transfers), at, record.id)
+    return Posting(bonus_key(record.key), "conversion_bonus", tuple(transfers), at, record.id)
 
 
 def arrival_posting(record: Record, at: datetime, *, bonus_apart: bool) -> Posting:
@@ -136,15 +136,16 @@ def bonus_owed_posting(record: Record, at: datetime) -> Posting:
 
 
 def accounts_of(record: Record, *, source_cap: int, target_cap: int) -> list[Account]:
-    """Every account that any posting of this conversion names, budgets left out: those exist once they are funded.
+    """Every account that any posting of this conversion names and that may not be there yet: budgets exist once they
+    are funded, those of hosted members since they were enrolled.
 
     *_cap: net debit caps in ledger units; the floor of a new position account.
     """
     source_unit, target_unit = record.source_unit, record.target_unit
     source_currency, target_currency = record.source_currency, record.target_currency
+    hosted = ((source_unit, record.source_hosted), (target_unit, record.target_hosted))
     return [
-        Account(_source_account(record), source_unit, 0 if record.source_hosted else None),
-        Account(_target_account(record), target_unit, 0 if record.target_hosted else None),
+        *(Account(chart.outside(unit), unit, None) for unit, kept in hosted if not kept),
         # A transit below zero would be a mistake of ours: the floor makes the ledger say so.
         Account(chart.transit(source_unit), source_unit, 0),
         Account(chart.transit(source_currency), source_currency, 0),
@@ -166,11 +167,13 @@ def owed_accounts(record: Record) -> list[Account]:
 
 
 def _source_account(record: Record) -> str:
-    return chart.member(record.source_membership) if record.source_hosted else chart.outside(record.source_unit)
+    unit = record.source_unit
+    return chart.member(unit, record.source_membership) if record.source_hosted else chart.outside(unit)
 
 
 def _target_account(record: Record) -> str:
-    return chart.member(record.target_membership) if record.target_hosted else chart.outside(record.target_unit)
+    unit = record.target_unit
+    return chart.member(unit, record.target_membership) if record.target_hosted else chart.outside(unit)
 
 
 def _label(record: Record, kind: str, terms: str, counterparty: str) -> str:

@@ -15,15 +15,19 @@ from hub.legs.store import attempts
 from hub.storage import Work
 
 
-def visible(record: Record, client_partner: str) -> bool:
-    """The hub's own people see all; a partner's client what it asked for or takes part in."""
-    return client_partner in ("", record.source_partner, record.target_partner, record.client_partner)
+def visible(record: Record, client_partner: str, *, live: bool | None) -> bool:
+    """The hub's own people see all; a partner's client what it asked for or takes part in.
+
+    live: what the one who asks has to do with, real points or test ones; None for both, which is the hub itself.
+    """
+    ours = client_partner in ("", record.source_partner, record.target_partner, record.client_partner)
+    return ours and live in (None, record.live)
 
 
-def seen(work: Work, conversion: str, client_partner: str) -> Record:
+def seen(work: Work, conversion: str, client_partner: str, *, live: bool | None = None) -> Record:
     """One conversion. Raises: ConversionMissing, also for one of other partners."""
     record = store.by_id(work, [conversion]).get(conversion)
-    if record is None or not visible(record, client_partner):
+    if record is None or not visible(record, client_partner, live=live):
         raise ConversionMissing("There is no such conversion.")
     return record
 

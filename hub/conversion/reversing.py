@@ -16,6 +16,7 @@ from hub.conversion.legwork import debit_leg
 from hub.conversion.reading import visible
 from hub.conversion.record import Record
 from hub.conversion.types import ReversalRequest
+from hub.hosted.types import ProgrammePort
 from hub.kernel.errors import HubError
 from hub.legs.service import open_legs
 from hub.legs.types import NewLeg
@@ -38,7 +39,7 @@ class Plan:
 
 def plan(work: Work, roster: Roster, requests: Sequence[ReversalRequest], *, now: datetime) -> Plan:
     """Work out what each request takes back, each seeing the parts before it. Locks the originals."""
-    found = store.by_key_or_quote(work, keys={request.key for request in requests}, quotes=())
+    found = store.by_key_or_quote(work, keys={request.key for request in requests}, quotes=())()
     by_key = {record.key: record for record in found}
     locked = store.lock(work, [request.conversion for request in requests])
     parts: dict[str, list[Record]] = {id_: [] for id_ in locked}
@@ -49,7 +50,7 @@ def plan(work: Work, roster: Roster, requests: Sequence[ReversalRequest], *, now
     for request in requests:
         original = made.originals.get(request.conversion)
         try:
-            if original is None or not visible(original, request.client_partner):
+            if original is None or not visible(original, request.client_partner, live=request.live):
                 raise ConversionMissing("There is no such conversion.")
             same = reversal.earlier(request, by_key)
             if same is None:
@@ -65,7 +66,9 @@ def plan(work: Work, roster: Roster, requests: Sequence[ReversalRequest], *, now
     return made
 
 
-def hold_and_write(work: Work, known: KnownAccounts, made: Plan, *, now: datetime) -> list[Record | HubError]:
+def hold_and_write(
+    work: Work, known: KnownAccounts, programmes: ProgrammePort, made: Plan, *, now: datetime
+) -> list[Record | HubError]:
     """Hold what was planned, and write what could be held.
 
     What a later part of the same batch takes back was worked out as if the earlier one had gone through; the next part
@@ -73,18 +76,20 @@ def hold_and_write(work: Work, known: KnownAccounts, made: Plan, *, now: datetim
     """
     if not made.planned:
         return made.answers
-    book, postings = lock_for(work, known, made.planned, now=now)
+    book, reserves, postings = lock_for(work, known, programmes, made.planned, now=now)
     outcomes: dict[str, Record | HubError] = {}
     legs: list[NewLeg] = []
     for one, wanted in zip(made.planned, postings, strict=True):
-        refusal = hold(book, known, one.record, wanted)
+        original = made.originals[one.record.reverses]
+        refusal = hold(book, known, reserves, one.record, wanted, original=original)
         if refusal is not None:
             outcomes[one.record.id] = refusal
             _take(made, one.record, -one.record.source_amount, now)
             continue
         outcomes[one.record.id] = one.record
-        legs.append(debit_leg(one.record, original=made.originals[one.record.reverses].credit_leg))
+        legs.append(debit_leg(one.record, original=original.credit_leg))
     book.write()
+    reserves.write(work)
     store.add(work, [record for record in outcomes.values() if isinstance(record, Record)])
     store.write(work, [made.originals[id_] for id_ in sorted({one.record.reverses for one in made.planned})])
     open_legs(work, legs, now=now)

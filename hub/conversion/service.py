@@ -5,16 +5,20 @@ calls a partner, and nothing commits: a door does, through the batcher.
 """
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub import ledger
 from hub.conversion import accepting, ageing, reading, reversing, review, store
+from hub.conversion.acceptance import Candidate
+from hub.conversion.accepting import Groundwork, Judged
 from hub.conversion.ageing import Outlook
+from hub.conversion.announcing import in_review
 from hub.conversion.carrying import carry_out
 from hub.conversion.errors import CannotCancel, ConversionMissing, RiskDenied
 from hub.conversion.holding import KnownAccounts
+from hub.conversion.hosting import NoProgrammes, decided, lock_moving, lots_of, move_lots
 from hub.conversion.legwork import OWNER_KIND
 from hub.conversion.reading import visible
 from hub.conversion.record import Record
@@ -22,20 +26,23 @@ from hub.conversion.review import Verdict
 from hub.conversion.risk import RiskPort, allow_all
 from hub.conversion.settling import Turn, merge_of, turn, voided
 from hub.conversion.states import ConversionState
-from hub.conversion.types import Acceptance, Conversion, Moment, ReversalRequest
+from hub.conversion.types import Acceptance, Cancellation, Conversion, Moment, ReversalRequest
+from hub.hosted.types import ProgrammePort
 from hub.kernel.errors import HubError
 from hub.legs.cases import NewCase, open_cases
 from hub.legs.progress import result as leg_result
-from hub.legs.service import announce_overdue, cancel_unsent
+from hub.legs.service import announce_overdue, cancel_unsent, end_hosted
 from hub.legs.states import LegState
-from hub.legs.store import read_ended
-from hub.legs.types import LegResult
+from hub.legs.store import lock_hosted, read_ended, write_legs
+from hub.legs.types import Leg, LegResult
 from hub.members.service import follow_merges
+from hub.outbox.events import announce_events
 from hub.rates.catalogue import CatalogueCache
 from hub.rates.quotes import Quoter
 from hub.storage import Work
 
 CANCELLED = "cancelled"
+_REVIEW = ConversionState.REVIEW.value
 
 # A conversion untouched for this long is looked at by the sweep; nothing that goes well takes so long between two
 # steps.
@@ -59,44 +66,69 @@ class SweepReport:
 class Conversions:
     """Conversions priced from these catalogues and quoted by this quoter. risk: judges each before it is accepted.
 
-    Safe between threads.
+    programmes: those that the hub keeps itself. Safe between threads.
     """
 
-    def __init__(self, catalogues: CatalogueCache, quoter: Quoter, *, risk: RiskPort = allow_all) -> None:
+    def __init__(
+        self,
+        catalogues: CatalogueCache,
+        quoter: Quoter,
+        *,
+        risk: RiskPort = allow_all,
+        programmes: ProgrammePort | None = None,
+    ) -> None:
         self._catalogues = catalogues
         self._quoter = quoter
         self._risk = risk
+        self._programmes = programmes or NoProgrammes()
         self._accounts = KnownAccounts()
 
-    def accept(self, work: Work, requests: Sequence[Acceptance], *, now: datetime) -> list[Conversion | HubError]:
+    def lay_ground(self, work: Work, requests: Sequence[Acceptance]) -> Groundwork:
+        """Ask for what `accept` has to know of these requests, so that it shares a trip with what the caller asks."""
+        return accepting.lay_ground(work, self._catalogues, self._quoter, requests)
+
+    def accept(
+        self, work: Work, requests: Sequence[Acceptance], *, now: datetime, ground: Groundwork | None = None
+    ) -> list[Conversion | HubError]:
         """Check, reserve and record what these quotes offer; one conversion or refusal each, in order.
 
-        The same key and request again is answered with the same conversion. A fixed number of statements a batch.
+        The same key and request again is answered with the same conversion. A fixed number of statements a batch, in
+        three trips. ground: of these requests and perhaps of more.
         """
-        ledger.enter(work)
-        catalogue = self._catalogues.get(work)
-        judged = accepting.judge(work, catalogue, self._quoter, requests, now=now)
-        judged = accepting.keep_member_caps(work, catalogue, judged)
+        ground = ground or self.lay_ground(work, requests)
+        judged = accepting.judge(ground, requests, now=now)
+        judged = accepting.keep_member_caps(work, ground.catalogue(), judged)
         judged = accepting.ask_risk(work, self._risk, judged, now=now)
-        return _shown(accepting.hold_and_write(work, self._accounts, requests, judged, now=now))
+        answers = accepting.hold_and_write(work, self._accounts, self._programmes, requests, judged, now=now)
+        self._announce_reviews(work, judged, answers, now=now)
+        return _shown(answers)
+
+    def _announce_reviews(
+        self, work: Work, judged: Sequence[Judged], answers: Sequence[Record | HubError], *, now: datetime
+    ) -> None:
+        """Tell of new conversions that wait for two people; nothing is written where there are none."""
+        wait = {one.record.id for one in judged if isinstance(one, Candidate) and one.record.state == _REVIEW}
+        if wait:
+            new = {one.id: one for one in answers if isinstance(one, Record) and one.id in wait}
+            announce_events(work, in_review(list(new.values())), now=now)
 
     def cancel(
-        self, work: Work, ids: Sequence[tuple[str, str]], *, now: datetime
+        self, work: Work, requests: Sequence[Cancellation], *, now: datetime
     ) -> builtins.list[Conversion | HubError]:
-        """Call conversions off that were not yet sent to the source; ids: (conversion, whose client asks).
+        """Call conversions off that were not yet sent to the source; one conversion or refusal each, in order.
 
         Answers with: ConversionMissing, CannotCancel. Cancelling again what was cancelled is answered the same.
         """
         ledger.enter(work)
-        found = store.by_id(work, [conversion for conversion, _ in ids])
-        allowed = [found[one] for one, client in ids if one in found and visible(found[one], client)]
+        found = store.by_id(work, [one.conversion for one in requests])
+        allowed = [found[one.conversion] for one in requests if _may_cancel(found.get(one.conversion), one)]
         # Legs before conversions, here as everywhere: whoever begins an attempt at this very moment wins, or finds the
         # leg cancelled.
         unsent = cancel_unsent(work, [record.debit_leg for record in allowed if record.debit_leg])
         records = store.lock(work, [record.id for record in allowed])
         turns = [voided(records[one], CANCELLED, now, what=CANCELLED) for one in _unsent(records, allowed, unsent)]
-        records |= carry_out(work, self._accounts, turns, records, now=now)
-        return [_cancelled(records.get(conversion), client) for conversion, client in ids]
+        records |= self._carry_out(work, turns, records, now=now)
+        return [_cancelled(records.get(one.conversion), one) for one in requests]
 
     def reverse(
         self, work: Work, requests: Sequence[ReversalRequest], *, now: datetime
@@ -107,7 +139,7 @@ class Conversions:
         """
         ledger.enter(work)
         plan = reversing.plan(work, self._catalogues.get(work).roster, requests, now=now)
-        return _shown(reversing.hold_and_write(work, self._accounts, plan, now=now))
+        return _shown(reversing.hold_and_write(work, self._accounts, self._programmes, plan, now=now))
 
     def settle_legs(self, work: Work, results: Sequence[LegResult], *, now: datetime) -> None:
         """Advance conversions by how their legs stand; a result told before, or without proof, does nothing."""
@@ -123,8 +155,38 @@ class Conversions:
             step = None if record is None else turn(record, result, records.get(record.reverses), now)
             if step is not None:
                 turns.setdefault(result.owner, step)
-        carry_out(work, self._accounts, list(turns.values()), records, now=now)
+        self._carry_out(work, list(turns.values()), records, now=now)
         follow_merges(work, [merge for merge in map(merge_of, told) if merge is not None])
+
+    def settle_hosted(self, work: Work, leg_ids: Collection[str], *, now: datetime) -> None:
+        """End legs at programmes that the hub keeps itself, and advance their conversions, all in this transaction.
+
+        Nobody is called: what the lots allow is done, the rest is refused. A leg that ended before is left alone.
+        """
+        ledger.enter(work)
+        legs = lock_hosted(work, leg_ids)
+        if not legs:
+            return
+        records = store.lock(work, [leg.owner for leg in legs])
+        lots = lock_moving(work, self._programmes, [records[leg.owner] for leg in legs], records, now=now)
+        ended: list[Leg] = []
+        turns: list[Turn] = []
+        for leg in legs:
+            record, original = records[leg.owner], records.get(records[leg.owner].reverses)
+            after, told = end_hosted(leg, decided(lots, leg.role, record), now=now)
+            ended.append(after)
+            step = turn(record, told, original, now)
+            if step is not None:
+                move_lots(lots, step, original)
+                turns.append(step)
+        write_legs(work, ended)
+        carry_out(work, self._accounts, turns, records, lots, now=now)
+
+    def _carry_out(
+        self, work: Work, turns: Sequence[Turn], records: Mapping[str, Record], *, now: datetime
+    ) -> dict[str, Record]:
+        lots = lots_of(work, self._programmes, turns, records, now=now)
+        return carry_out(work, self._accounts, turns, records, lots, now=now)
 
     def release(self, work: Work, id: str, *, actor: str, now: datetime) -> Conversion:
         """Say that a conversion under review may go on; it does once a second person says so too.
@@ -146,7 +208,7 @@ class Conversions:
         record = review.agreed(work, id, Verdict.DENY, actor=actor, now=now)
         if record is not None:
             step = voided(record, RiskDenied.code, now, what="denied")
-            carry_out(work, self._accounts, [step], {id: record}, now=now)
+            self._carry_out(work, [step], {id: record}, now=now)
         review.keep_verdict(work, id, Verdict.DENY, actor=actor, now=now)
         return self.get(work, id, client_partner="")
 
@@ -154,9 +216,9 @@ class Conversions:
         """Bonus points this member has had or is about to get, by campaign; what a quote has to be priced with."""
         return {campaign: points for (_, campaign), points in store.bonuses_used(work, [member]).items()}
 
-    def get(self, work: Work, id: str, *, client_partner: str) -> Conversion:
-        """One conversion. Raises: ConversionMissing, also for one of other partners."""
-        return reading.seen(work, id, client_partner).conversion()
+    def get(self, work: Work, id: str, *, client_partner: str, live: bool | None = None) -> Conversion:
+        """One conversion. live: only of this kind; None for both. Raises: ConversionMissing, also for one of others."""
+        return reading.seen(work, id, client_partner, live=live).conversion()
 
     def list(
         self,
@@ -170,6 +232,7 @@ class Conversions:
         limit: int,
         since: datetime | None,
         until: datetime | None,
+        live: bool | None = None,
     ) -> builtins.list[Conversion]:
         """Conversions that this partner's client may see, newest first; after: (created_at, id) of the last seen."""
         records = store.page(
@@ -182,12 +245,13 @@ class Conversions:
             limit=limit,
             since=since,
             until=until,
+            live=live,
         )
         return [record.conversion() for record in records]
 
-    def timeline(self, work: Work, id: str, *, client_partner: str) -> builtins.list[Moment]:
+    def timeline(self, work: Work, id: str, *, client_partner: str, live: bool | None = None) -> builtins.list[Moment]:
         """What happened to a conversion, oldest first: its steps and every attempt. Raises: ConversionMissing."""
-        return reading.timeline(work, reading.seen(work, id, client_partner))
+        return reading.timeline(work, reading.seen(work, id, client_partner, live=live))
 
     def outlook(self, work: Work, id: str, *, client_partner: str) -> Outlook:
         """Who acts next on a conversion, and until when it should have ended. Raises: ConversionMissing."""
@@ -226,8 +290,12 @@ def _unsent(records: dict[str, Record], allowed: Sequence[Record], unsent: set[s
     ]
 
 
-def _cancelled(record: Record | None, client_partner: str) -> Conversion | HubError:
-    if record is None or not visible(record, client_partner):
+def _may_cancel(record: Record | None, asked: Cancellation) -> bool:
+    return record is not None and visible(record, asked.client_partner, live=asked.live)
+
+
+def _cancelled(record: Record | None, asked: Cancellation) -> Conversion | HubError:
+    if record is None or not _may_cancel(record, asked):
         return ConversionMissing("There is no such conversion.")
     if record.state == ConversionState.VOIDED and record.reason == CANCELLED:
         return record.conversion()

@@ -129,7 +129,7 @@ def voided(record: Record, reason: str, now: datetime, *, what: str = "voided") 
         what=what,
         partner="",
         detail=reason,
-        acts=(VoidHold(debit_key(record)), *_void_bonus(record, now)),
+        acts=(VoidHold(debit_key(record.key)), *_void_bonus(record, now)),
         undone=record.source_amount if record.reverses else 0,
         ended=True,
     )
@@ -143,7 +143,7 @@ def _debited(record: Record, original: Record | None, now: datetime) -> Turn:
         what="debited",
         partner=record.source_partner,
         detail="",
-        acts=(PostHold(debit_key(record)),),
+        acts=(PostHold(debit_key(record.key)),),
         legs=(leg,),
     )
 
@@ -186,7 +186,7 @@ def _given_back(record: Record, now: datetime) -> Turn:
         what="voided",
         partner=record.source_partner,
         detail=record.reason,
-        acts=(Undo(giveback_key(record), debit_key(record), record.id), *_void_bonus(record, now)),
+        acts=(Undo(giveback_key(record), debit_key(record.key), record.id), *_void_bonus(record, now)),
         undone=record.source_amount if record.reverses else 0,
         ended=True,
     )
@@ -236,11 +236,11 @@ def _to_person(record: Record, result: LegResult, now: datetime) -> Turn | None:
 
 
 def _post_bonus(record: Record, now: datetime) -> tuple[Act, ...]:
-    return () if bonus_posting(record, now) is None else (PostHold(bonus_key(record)),)
+    return () if bonus_posting(record, now) is None else (PostHold(bonus_key(record.key)),)
 
 
 def _void_bonus(record: Record, now: datetime) -> tuple[Act, ...]:
-    return () if bonus_posting(record, now) is None else (VoidHold(bonus_key(record)),)
+    return () if bonus_posting(record, now) is None else (VoidHold(bonus_key(record.key)),)
 
 
 def _following_merge(record: Record, result: LegResult) -> Record:

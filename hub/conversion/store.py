@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, LiteralString
 
 from hub.conversion.record import COLUMNS, Record, as_row
-from hub.storage import Work
+from hub.storage import Coming, Work
 
 _ALL = """
     id, key, quote, state, member, client_partner, source_partner, target_partner, source_unit, target_unit,
@@ -54,14 +54,14 @@ def add(work: Work, records: Iterable[Record]) -> None:
     work.copy_in("conversion", COLUMNS, map(as_row, sorted(records, key=attrgetter("key"))))
 
 
-def by_key_or_quote(work: Work, *, keys: Collection[str], quotes: Collection[str]) -> list[Record]:
-    """Conversions that used one of these keys or quotes; some may come twice. One statement."""
-    rows = work.fetch(
+def by_key_or_quote(work: Work, *, keys: Collection[str], quotes: Collection[str]) -> Coming[list[Record]]:
+    """Conversions that used one of these keys or quotes, asked for; some may come twice. One statement."""
+    asked = work.ask(
         f"SELECT {_ALL} FROM conversion WHERE key = ANY(%s::text[]) UNION ALL "  # noqa: S608 - fixed column names
         f"SELECT {_ALL} FROM conversion WHERE quote = ANY(%s::text[]) AND quote <> ''",
         (sorted(keys), sorted(quotes)),
     )
-    return list(map(_record, rows))
+    return lambda: list(map(_record, work.answer(asked)))
 
 
 def by_id(work: Work, ids: Collection[str]) -> dict[str, Record]:
@@ -152,6 +152,7 @@ def page(
     limit: int,
     since: datetime | None,
     until: datetime | None,
+    live: bool | None,
 ) -> list[Record]:
     """Conversions that this partner's client may see, newest first. after: (created_at, id) of the last one seen."""
     after_at, after_id = after if after else (None, None)
@@ -162,6 +163,7 @@ def page(
         "member": member,
         "since": since,
         "until": until,
+        "live": live,
         "after_at": after_at,
         "after_id": after_id,
         "limit": limit,
@@ -169,6 +171,7 @@ def page(
     sql: LiteralString = (
         f"SELECT {_ALL} FROM conversion "  # noqa: S608 - fixed column names
         "WHERE (%(client)s = '' OR %(client)s IN (source_partner, target_partner, client_partner)) "
+        "AND (%(live)s::boolean IS NULL OR live = %(live)s) "
         "AND (%(state)s::text IS NULL OR state = %(state)s) "
         "AND (%(partner)s::text IS NULL OR %(partner)s IN (source_partner, target_partner)) "
         "AND (%(member)s::text IS NULL OR member = %(member)s) "
@@ -177,9 +180,7 @@ def page(
         "AND (%(after_at)s::timestamptz IS NULL OR (created_at, id) < (%(after_at)s, %(after_id)s::text)) "
         "ORDER BY created_at DESC, id DESC LIMIT %(limit)s"
     )
-    with work.raw.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(map(_record, cursor.fetchall()))
+    return list(map(_record, work.fetch_named(sql, values)))
 
 
 def verdicts(work: Work, conversion: str) -> dict[str, str]:

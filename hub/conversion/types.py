@@ -13,25 +13,39 @@ class Acceptance:
 
     key: who asked and their Idempotency-Key, already scoped and hashed by the door (64 hex characters); ledger keys
     derive from it. quote: the signed token. member: hub member. client_partner: whose client asks; empty for the
-    hub's own people. trace: W3C traceparent, or empty.
+    hub's own people. live: whether it asks for real points or for test ones. trace: W3C traceparent, or empty.
     """
 
     key: str
     quote: str
     member: str
     client_partner: str
+    live: bool
     trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReversalRequest:
-    """A request to convert back all or part of a posted conversion. amount: target units; None for the rest."""
+    """A request to convert back all or part of a posted conversion. amount: target units; None for the rest.
+
+    live: whether the client that asks has to do with real points or with test ones.
+    """
 
     key: str
     conversion: str
     amount: int | None
     client_partner: str
+    live: bool
     trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """A conversion to be cancelled, whose client asks, and whether that client is a live or a test one."""
+
+    conversion: str
+    client_partner: str
+    live: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from hub.wiring import Hub
 # Enough for every conversion of a demonstration; the poor cannot pay for most of them.
 _RICH = 50_000_000
 _POOR = 5_000
+# What a programme of the hub's own lets a member have is less than that.
+_KEPT = 100_000
 _THREADS = 16
 # Memberships that their partner closes once they are linked.
 _CLOSED = 12
@@ -72,10 +74,12 @@ def assemble(
     draw: random.Random,
     progress: Progress,
 ) -> list[Actor]:
-    """Enrol members at the simulators, add them to the hub and link them; every route has somebody who can take it.
+    """Enrol members at the simulators or in the hub's own programmes, add them to the hub and link them; every route
+    has somebody who can take it.
 
     run: makes membership numbers new in every run. Raises: ApiRefused, LinksPending.
     """
+    kept = {one.partner: one.unit for one in hub.programmes.programmes()}
     actors: list[Actor] = []
     enrolled: dict[str, list[Mapping[str, object]]] = {}
     wanted: list[tuple[Actor, str, str]] = []
@@ -91,16 +95,30 @@ def assemble(
             actor.targets += draw.sample(targets, min(3, len(targets)))
             actors.append(actor)
             for place in sorted({partner, *(target.split(".")[0] for target in actor.targets)}):
-                number = _number(place, len(enrolled.setdefault(place, [])), run)
                 balance = _POOR if actor.poor else _RICH
+                if place in kept:
+                    beans = min(balance, _KEPT) if place == partner else 0
+                    wanted.append((actor, place, _enrol(clients[place], kept[place], reference, beans)))
+                    continue
+                number = _number(place, len(enrolled.setdefault(place, [])), run)
                 held = dict.fromkeys(units, balance) if place == partner else {}
                 enrolled[place].append({"membership": number, "name": f"Member {index}", "balances": held})
                 wanted.append((actor, place, number))
     for partner, members in enrolled.items():
         open_members(hub.settings.sandbox_url, partner, members)
     _link(clients, wanted, run, progress)
-    _close_some(hub, wanted)
+    _close_some(hub, [one for one in wanted if one[1] not in kept])
     return actors
+
+
+def _enrol(client: ApiClient, unit: str, reference: str, points: int) -> str:
+    """A member of a programme that the hub keeps, with points earned, by the programme's own client; its number."""
+    route, key = f"/v1/programmes/{unit}", f"{reference}-{unit}"
+    number = str(client.post(f"{route}/memberships", {"reference": reference}, key=key)["number"])
+    if points:
+        earned = {"kind": "earn", "membership": number, "amount": points, "reference": "welcome"}
+        client.post(f"{route}/postings", earned, key=key)
+    return number
 
 
 def _close_some(hub: Hub, wanted: Sequence[tuple[Actor, str, str]]) -> None:

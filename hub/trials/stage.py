@@ -22,9 +22,9 @@ from hub.rates import service as rates
 from hub.rates.types import Block, CampaignDraft, RuleDraft
 from hub.storage import Work
 from hub.wiring import Hub, sandbox_credentials
-from partners.sandbox.bench import face_of
+from partners.sandbox.bench import played
 from partners.sandbox.faults import FaultPlan
-from partners.sandbox.server import RunningSimulator, SimulatedPartner, serve
+from partners.sandbox.server import RunningSimulator, serve
 
 ACTOR = "demonstration"
 CURRENCY = "USD"
@@ -52,17 +52,22 @@ _BRAND_ROUTES = (
     ("northbank.cashback", "aerojet.mile", 1, 1, 500, 100),
     ("amex_mr.point", "aerojet.mile", 1, 1, 1000, 1000),
     ("amex_mr.point", "staywell.night", 4000, 5, 4000, 4000),
+    ("amex_mr.point", "bluebean.bean", 1, 1, 1000, 1000),
+    ("northbank.cashback", "bluebean.bean", 1, 1, 500, 100),
+    ("bluebean.bean", "aerojet.mile", 1, 1, 100, 50),
 )
 _BRANDS = (
     ("aerojet", "Aerojet Miles", "airline"),
     ("staywell", "Staywell Nights", "hotel"),
     ("northbank", "Northbank Cashback", "bank"),
+    ("bluebean", "Bluebean Coffee", "shop"),
 )
 _BRAND_UNITS = (
     Unit("aerojet.mile", "aerojet", "Aerojet mile", 0, "points", "", False),
     Unit("staywell.point", "staywell", "Staywell point", 0, "points", "", False),
     Unit("staywell.night", "staywell", "Staywell night", 1, "points", "", False),
     Unit("northbank.cashback", "northbank", "Northbank cashback", 2, "money", "USD", False),
+    Unit("bluebean.bean", "bluebean", "Bean", 0, "points", "", True),
 )
 # USD per 1,000 whole points: what the partner pays when its points leave, what it is paid when they arrive.
 _BRAND_PRICES = {
@@ -70,6 +75,7 @@ _BRAND_PRICES = {
     "staywell.point": ("20", "19.60"),
     "staywell.night": ("9000", "8800"),
     "northbank.cashback": ("1000", "790"),
+    "bluebean.bean": ("10", "9.80"),
 }
 _CAMPAIGN_BUDGET_USD = 5_000
 
@@ -129,7 +135,9 @@ def _require_no_live_partner(known: Roster) -> None:
 
 def _add_brands(work: Work, sandbox_url: str, now: datetime) -> None:
     for code, name, kind in _BRANDS:
-        partner = NewPartner(code=code, name=name, kind=kind, profile=code, base_url=f"{sandbox_url}/{code}")
+        # A programme that the hub keeps itself is nowhere to be called.
+        reached = "" if any(unit.hosted for unit in _BRAND_UNITS if unit.partner == code) else f"{sandbox_url}/{code}"
+        partner = NewPartner(code=code, name=name, kind=kind, profile=code, base_url=reached)
         agreements.add_partner(work, partner, actor=ACTOR, now=now)
     for unit in _BRAND_UNITS:
         agreements.add_unit(work, unit, actor=ACTOR, now=now)
@@ -207,20 +215,15 @@ def _again(row: Mapping[str, str], name: str, today: date) -> CampaignDraft:
 
 
 @contextmanager
-def serve_sandbox(hub: Hub, *, port: int | None, seed: int, per_mille: int) -> Iterator[RunningSimulator]:
-    """Play every test partner of the database.
-
-    per_mille: faults of each kind in a thousand calls; with 0, only magic amounts ask for faults.
-    """
+def serve_sandbox(hub: Hub, *, port: int | None, plan: FaultPlan) -> Iterator[RunningSimulator]:
+    """Play every test partner of the database."""
     credentials = sandbox_credentials(hub.settings)
     with hub.database.read() as work:
         partners = [partner for partner in roster(work).partners.values() if not partner.live]
-    plan = FaultPlan.even(seed, per_mille) if per_mille else FaultPlan(seed)
-    played = [
-        SimulatedPartner(partner.code, credentials, face=face_of(hub.registry, partner.profile)) for partner in partners
-    ]
+    partners = [partner for partner in partners if hub.registry.programme(partner.profile) is None]
+    simulated = [played(hub.registry, partner.code, credentials, brand=partner.profile) for partner in partners]
     chosen = port if port is not None else int(hub.settings.sandbox_url.rsplit(":", 1)[1].split("/", 1)[0])
-    with serve("127.0.0.1", chosen, played, plan) as running:
+    with serve("127.0.0.1", chosen, simulated, plan) as running:
         yield running
 
 

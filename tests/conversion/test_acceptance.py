@@ -10,7 +10,7 @@ import pytest
 
 from hub import chart
 from hub.agreements import service as agreements
-from hub.agreements.refusals import AgreementMissing
+from hub.agreements.refusals import AgreementMissing, TestLiveMixed
 from hub.agreements.types import Direction, PartnerState
 from hub.conversion.errors import (
     CampaignCapReached,
@@ -18,7 +18,6 @@ from hub.conversion.errors import (
     DebitNotAllowed,
     FeeCurrencyMismatch,
     IdempotencyKeyReused,
-    InsufficientPoints,
     NetDebitCapReached,
     QuoteUsed,
     RiskDenied,
@@ -129,11 +128,12 @@ def test_quotes_that_cannot_be_used_are_refused_by_name(world: World) -> None:
     member, stranger = world.member(), world.member()
     expired, stolen = world.request(member), dataclasses.replace(world.request(member), member=stranger)
     forged = dataclasses.replace(world.request(member), quote="q1.x.y")
+    other_kind = dataclasses.replace(world.request(member), live=True)
     other_client = dataclasses.replace(world.request(member), client_partner="staywell")
-    answers = world.accept(stolen, forged, other_client)
+    answers = world.accept(stolen, forged, other_client, other_kind)
     world.advance(minutes=11)
 
-    assert [_refusal(answer) for answer in answers] == [QuoteForeign, QuoteInvalid, QuoteForeign]
+    assert [_refusal(answer) for answer in answers] == [QuoteForeign, QuoteInvalid, QuoteForeign, TestLiveMixed]
     assert _refusal(world.accept(expired)[0]) is QuoteExpired
     assert _count(world) == 0
 
@@ -197,7 +197,7 @@ def test_without_an_agreement_nothing_is_accepted(world: World) -> None:
     token = world.quote(member := world.member(), 10_000)
     quote = dataclasses.replace(world.quoter.open(token), source_terms="")
 
-    answer = world.accept(Acceptance(world.key("k"), world.quoter.seal(quote), member, ""))[0]
+    answer = world.accept(Acceptance(world.key("k"), world.quoter.seal(quote), member, "", live=False))[0]
 
     assert _refusal(answer) is AgreementMissing
 
@@ -324,17 +324,6 @@ def test_a_bonus_that_came_to_nothing_does_not_count_to_the_members_cap(world: W
     world.run()
 
     assert _refusal(world.accept(world.request(member))[0]) is Conversion
-
-
-def test_a_hosted_member_cannot_spend_more_than_there_is(database: Database, clock: ManualClock) -> None:
-    world = World(database, clock, hosted=["aerojet"])
-    member = world.member()
-    world.convert(10_000, source="staywell", target="aerojet", member=member)
-    world.run()
-
-    answers = world.accept(world.request(member, 3_000), world.request(member, 1_500), world.request(member, 1_000))
-
-    assert [_refusal(answer) for answer in answers] == [Conversion, InsufficientPoints, Conversion]
 
 
 def test_a_fee_in_points_leaves_with_the_points_and_comes_back_with_them(world: World) -> None:

@@ -12,7 +12,7 @@ from hub.conversion.errors import CannotCancel, ConversionMissing, NotInReview
 from hub.conversion.risk import RiskAnswer, RiskOutcome, RiskQuestion
 from hub.conversion.service import SweepReport
 from hub.conversion.states import ConversionState
-from hub.conversion.types import Conversion
+from hub.conversion.types import Cancellation, Conversion, ReversalRequest
 from hub.kernel.clock import ManualClock
 from hub.kernel.errors import HubError
 from hub.legs.types import Over, Step
@@ -28,7 +28,9 @@ def world(database: Database, clock: ManualClock) -> World:
 
 def _cancel(world: World, conversion: Conversion, client: str = "") -> Conversion | HubError:
     with world.database.work() as work:
-        return world.conversions.cancel(work, [(conversion.id, client)], now=world.clock.now())[0]
+        return world.conversions.cancel(work, [Cancellation(conversion.id, client, live=False)], now=world.clock.now())[
+            0
+        ]
 
 
 def _sweep(world: World) -> SweepReport:
@@ -65,7 +67,7 @@ def test_an_ended_or_foreign_conversion_cannot_be_cancelled(world: World) -> Non
     assert isinstance(_cancel(world, conversion), CannotCancel)
     assert isinstance(_cancel(world, other, "northbank"), ConversionMissing)
     with world.database.work() as work:
-        missing = world.conversions.cancel(work, [("cnv_0", "")], now=world.clock.now())
+        missing = world.conversions.cancel(work, [Cancellation("cnv_0", "", live=False)], now=world.clock.now())
     assert isinstance(missing[0], ConversionMissing)
 
 
@@ -166,6 +168,26 @@ def test_each_partner_sees_its_own(world: World) -> None:
             world.conversions.timeline(work, conversion.id, client_partner="northbank")
 
 
+def test_a_client_of_the_other_kind_sees_and_cancels_and_reverses_nothing(world: World) -> None:
+    conversion = world.convert()
+
+    with world.database.work() as work:
+        found = world.conversions.get(work, conversion.id, client_partner="", live=False)
+        with pytest.raises(ConversionMissing):
+            world.conversions.get(work, conversion.id, client_partner="", live=True)
+        with pytest.raises(ConversionMissing):
+            world.conversions.timeline(work, conversion.id, client_partner="aerojet", live=True)
+        cancelled = world.conversions.cancel(
+            work, [Cancellation(found.id, "aerojet", live=True)], now=world.clock.now()
+        )
+    world.run()
+    with world.database.work() as work:
+        request = ReversalRequest(world.key("r"), conversion.id, None, "staywell", live=True)
+        reversed_ = world.conversions.reverse(work, [request], now=world.clock.now())
+
+    assert [type(one) for one in cancelled + reversed_] == [ConversionMissing, ConversionMissing]
+
+
 def test_lists_are_stable_pages_newest_first(world: World) -> None:
     member = world.member()
     made = []
@@ -193,6 +215,8 @@ def test_lists_are_stable_pages_newest_first(world: World) -> None:
     assert [one.id for one in page(partner="northbank")] == [made[2]]
     assert page(state=ConversionState.POSTED) == []
     assert page(member="mbr_0") == []
+    assert page(live=True) == []
+    assert [one.id for one in page(live=False)] == [made[4], made[3]]
     assert [one.id for one in page(until=world.clock.now() - timedelta(seconds=4))] == [made[0]]
 
 

@@ -76,7 +76,7 @@ def test_parts_add_up_to_the_whole_exactly(world: World, parts: tuple[int, ...])
 
 def test_parts_asked_for_together_see_each_other(world: World) -> None:
     conversion = _posted(world)
-    requests = [ReversalRequest(world.key(f"p{n}"), conversion.id, 1_500, "") for n in range(3)]
+    requests = [ReversalRequest(world.key(f"p{n}"), conversion.id, 1_500, "", live=False) for n in range(3)]
 
     with world.database.work() as work:
         answers = world.conversions.reverse(work, requests, now=world.clock.now())

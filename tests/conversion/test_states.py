@@ -7,7 +7,7 @@ from hub.conversion.states import ConversionState
 from hub.kernel.clock import ManualClock
 from hub.storage import Database
 from partners.base import Done, Reason
-from tests.conversion.world import World, unit_of, usd
+from tests.conversion.world import World, usd
 
 
 @pytest.fixture
@@ -224,13 +224,3 @@ def test_a_bonus_apart_that_is_refused_is_owed_out_of_its_budget(world: World) -
     assert world.cases() == [(conversion.id, "owed")]
     world.require_nothing_under_way()
     world.require_books_agree()
-
-
-def test_hosted_programmes_use_the_members_own_account(database: Database, clock: ManualClock) -> None:
-    world = World(database, clock, hosted=["staywell"])
-    world.convert(10_000)
-
-    world.run()
-
-    assert world.posted(chart.member("st1")) == 4_000
-    assert world.posted(chart.outside(unit_of("staywell"))) == 0

@@ -11,7 +11,7 @@ from hub.storage import Database
 from hub.worker.direct import run_due
 from hub.worker.handlers import make_handlers
 from partners.base import Reason
-from tests.conversion.world import World
+from tests.conversion.world import VAULT, World
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def test_two_workers_at_once_end_everything_once(world: World) -> None:
     ]
     world.partners["aerojet"].then("deaf", "lost", "ok", Reason.MEMBER_BLOCKED, "odd", "deaf")
     world.partners["northbank"].then("lost", "deaf", Reason.MEMBER_CLOSED, "ok", "deaf", Reason.LIMIT_REACHED)
-    other = make_handlers(world.database, Legs(world.directory, milliseconds=lambda: 0), world.conversions, world.clock)
+    other = make_handlers(
+        world.database, VAULT, Legs(world.directory, milliseconds=lambda: 0), world.conversions, world.clock
+    )
     faults: list[BaseException] = []
 
     def work(number: int) -> None:

@@ -2,34 +2,42 @@
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from hub import chart, ledger
+from hub.access.vault import Vault
 from hub.agreements import service as agreements
 from hub.agreements.types import AgreementDraft, NewPartner, Unit
 from hub.conversion.risk import RiskPort, allow_all
 from hub.conversion.service import Conversions
 from hub.conversion.states import ConversionState
 from hub.conversion.types import Acceptance, Conversion, Moment, ReversalRequest
+from hub.hosted import verification
+from hub.hosted.service import Hosted
+from hub.hosted.types import Enrolment, Membership, PointsKind, PointsPosted, PointsRequest, Statement
 from hub.kernel.clock import ManualClock
 from hub.kernel.errors import HubError
 from hub.kernel.ids import new_id
 from hub.legs.cases import open_case_files
 from hub.legs.service import Legs
 from hub.legs.types import LegProfile, PartnerPort
-from hub.members.service import add_member, open_link, record_validation
+from hub.members.service import add_member, links, open_link, record_validation
 from hub.members.types import NewLink
 from hub.rates import service as rates
 from hub.rates.catalogue import CatalogueCache
 from hub.rates.quotes import Quoter
 from hub.rates.types import Block, CampaignDraft, Fee, PriceRequest, RuleDraft
-from hub.storage import Batcher, Database
+from hub.storage import Batcher, Database, Work
 from hub.worker.direct import next_instant, run_due
 from hub.worker.handlers import make_handlers
 from partners.base import Done, MemberValidation
+from partners.hosted.programme import Programme
+from tests.hosted.support import Programmes
+from tests.hosted.support import programme as kept_programme
 from tests.legs.fakes import PROFILE, FakeDirectory, FakePartner
 
 PARTNERS = ("aerojet", "staywell", "northbank")
@@ -42,6 +50,9 @@ def usd(text: str) -> int:
     value = Fraction(text) * 10**USD_SCALE
     assert value.denominator == 1
     return value.numerator
+
+
+VAULT = Vault("a master key for tests, long enough to be taken")
 
 
 class World:
@@ -59,8 +70,9 @@ class World:
         profiles: dict[str, LegProfile] | None = None,
         reversals: bool = True,
         risk: RiskPort = allow_all,
-        hosted: Sequence[str] = (),
+        hosted: Mapping[str, Programme] | None = None,
         directory: PartnerPort | None = None,
+        scales: Mapping[str, int] | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -71,18 +83,24 @@ class World:
         self.quoter = Quoter([b"a secret of sixteen bytes"], seconds=600)
         self.catalogues = CatalogueCache()
         self.legs = Legs(directory or self.directory, milliseconds=lambda: 0)
-        self.conversions = Conversions(self.catalogues, self.quoter, risk=risk)
-        self.handlers = make_handlers(database, self.legs, self.conversions, clock)
+        self.keeping = dict(hosted or {})
+        programmes = Programmes(*(kept_programme(rules, unit=unit_of(code)) for code, rules in self.keeping.items()))
+        self.hosted = Hosted(programmes, draw=random.Random(1).randrange)
+        self.conversions = Conversions(self.catalogues, self.quoter, risk=risk, programmes=programmes)
+        self.handlers = make_handlers(database, VAULT, self.legs, self.conversions, clock)
         self._numbers = itertools.count(1)
-        self._set_up(cap, reversals, hosted)
+        self._scales = scales or {}
+        self._set_up(cap, reversals)
 
-    def _set_up(self, cap: str, reversals: bool, hosted: Sequence[str]) -> None:
+    def _set_up(self, cap: str, reversals: bool) -> None:
         now = self.clock.now()
         with self.database.work() as work:
             for code in PARTNERS:
                 partner = NewPartner(code=code, name=code.title(), kind="airline", profile=code)
                 agreements.add_partner(work, partner, actor=OPERATOR, now=now)
-                unit = Unit(unit_of(code), code, "points", 0, "points", "", code in hosted)
+                unit = Unit(
+                    unit_of(code), code, "points", self._scales.get(code, 0), "points", "", code in self.keeping
+                )
                 agreements.add_unit(work, unit, actor=OPERATOR, now=now)
         for code in PARTNERS:
             self.agree(code, cap=cap, reversals=reversals)
@@ -158,14 +176,40 @@ class World:
         with self.database.work() as work:
             member = add_member(work, reference=f"m{number}", partner="", now=now)
             for partner in partners or PARTNERS:
-                link = open_link(
-                    work,
-                    NewLink(member, partner, f"{partner[:2]}{number}", "[a-z]{2}[0-9]+", OPERATOR, debit_by),
-                    now=now,
-                )
+                membership = self._enrol(work, partner) if partner in self.keeping else f"{partner[:2]}{number}"
+                wanted = NewLink(member, partner, membership, "[A-Za-z]{2}[0-9]+", OPERATOR, debit_by)
+                link = open_link(work, wanted, now=now)
                 record_validation(work, link.id, MemberValidation(Done("seen")), now=now)
             work.run("DELETE FROM outbox_message WHERE kind = 'link.validate'")
         return member
+
+    def _enrol(self, work: Work, partner: str) -> str:
+        [found] = self.hosted.enrol(work, [Enrolment(unit_of(partner))], now=self.clock.now())
+        assert isinstance(found, Membership), found
+        return found.number
+
+    def kept_at(self, member: str, partner: str) -> Membership:
+        """A member's membership at a programme that the hub keeps."""
+        with self.database.read() as work:
+            number = links(work, [(member, partner)])[member, partner].membership
+            return self.hosted.find(work, unit_of(partner), number)
+
+    def points(self, kind: str, member: str, partner: str, amount: int | None, *, of: str = "") -> PointsPosted:
+        """Let a kept programme's own client move points, which must be granted."""
+        key = self.key(f"points {next(self._numbers)}")
+        request = PointsRequest(
+            key, unit_of(partner), PointsKind(kind), self.kept_at(member, partner).id, amount, of=of
+        )
+        with self.database.work() as work:
+            [answer] = self.hosted.post(work, [request], now=self.clock.now())
+        assert isinstance(answer, PointsPosted), answer
+        return answer
+
+    def kept(self, member: str, partner: str) -> Statement:
+        """What is in a member's membership at a kept programme."""
+        id_ = self.kept_at(member, partner).id
+        with self.database.read() as work:
+            return self.hosted.statement(work, unit_of(partner), id_, now=self.clock.now())
 
     def quote(
         self, member: str, amount: int, *, source: str = "aerojet", target: str = "staywell", client: str = ""
@@ -191,7 +235,7 @@ class World:
     ) -> Acceptance:
         """A request to carry out a fresh quote, under a key of its own unless one is given."""
         quote = self.quote(member, amount, source=source, target=target, client=client)
-        return Acceptance(self.key(key or quote), quote, member, client)
+        return Acceptance(self.key(key or quote), quote, member, client, live=False)
 
     def key(self, text: str) -> str:
         """A scoped and hashed idempotency key, as doors make them."""
@@ -220,7 +264,7 @@ class World:
     def reverse(self, conversion: Conversion, amount: int | None, *, key: str = "", client: str = "") -> object:
         """Ask for a reversal; its conversion or refusal."""
         name = key or f"reverse {conversion.id} {next(self._numbers)}"
-        request = ReversalRequest(self.key(name), conversion.id, amount, client)
+        request = ReversalRequest(self.key(name), conversion.id, amount, client, live=False)
         with self.database.work() as work:
             return self.conversions.reverse(work, [request], now=self.clock.now())[0]
 
@@ -274,9 +318,9 @@ class World:
             return [(case.subject, case.kind) for case in open_case_files(work, subject=None, limit=1000)]
 
     def differences(self) -> list[ledger.Difference]:
-        """Everything that is wrong with the ledger."""
+        """Everything that is wrong with the ledger, or with the lots of kept programmes."""
         with self.database.read() as work:
-            return ledger.verify(work)
+            return [*ledger.verify(work), *verification.verify(work)]
 
     def require_nothing_under_way(self) -> None:
         """Nothing is in transit or held, the ledger is whole, and it agrees with the partners' own books."""

@@ -49,7 +49,7 @@ def test_a_thousand_conversions_end_and_every_book_agrees(tmp_path: Path) -> Non
     assert found["reversals"] > 0
     assert found["verify_ok"]
     assert found["simulators_agree"]
-    assert len(found["faults"]) == 8
+    assert len(found["faults"]) == 12
     assert min(found["faults"].values()) >= FAULTS_EACH
 
 

@@ -6,11 +6,19 @@ Knows how to measure and what the goals are. A figure without its method is no f
 from collections.abc import Callable
 
 from hub.trials.bench.accepting import measure_accepting
+from hub.trials.bench.authenticating import measure_authenticating
+from hub.trials.bench.expiring import measure_expiring
 from hub.trials.bench.figures import Figure
 from hub.trials.bench.posting import measure_posting
+from hub.trials.bench.spending import measure_spending
+from hub.trials.bench.webhooks import measure_webhooks
 
 # Names of the figures that a measurement gives, and the measurement; in the order of the table.
 MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[Callable[[str], None]], list[Figure]]], ...] = (
     (("accept_http", "accept_http_batch"), measure_accepting),
+    (("authentication",), measure_authenticating),
     (("ledger_post",), measure_posting),
+    (("hosted_expiry",), measure_expiring),
+    (("spend_million", "spend_http"), measure_spending),
+    (("webhooks", "webhooks_sick"), measure_webhooks),
 )

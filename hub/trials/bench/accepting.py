@@ -41,9 +41,9 @@ def measure_accepting(progress: Callable[[str], None]) -> list[Figure]:
     with bench_hub() as hub:
         progress("setting the stage")
         set_stage(hub)
-        client, cast = _cast(hub)
+        client, cast = cast_for(hub)
         progress("signing quotes")
-        quotes = _quotes(hub, cast, _SINGLES + _BATCHES * _BATCH_ITEMS)
+        quotes = signed_quotes(hub, cast, _SINGLES + _BATCHES * _BATCH_ITEMS)
         with serving(hub.settings, "hub.wiring:wsgi", "/healthz") as port:
             host = f"127.0.0.1:{port}"
             token = ApiClient(f"http://{host}", *client).token()
@@ -114,7 +114,7 @@ def _drive(port: int, requests: "Sequence[bytes] | itertools.repeat[bytes]", sen
     sending.send(load)  # type: ignore[attr-defined]
 
 
-def _cast(hub: Hub) -> tuple[tuple[str, str], list[str]]:
+def cast_for(hub: Hub) -> tuple[tuple[str, str], list[str]]:
     """A client of the source partner and members with active links at both partners."""
     now = hub.clock.now()
     cast = []
@@ -139,7 +139,7 @@ def _cast(hub: Hub) -> tuple[tuple[str, str], list[str]]:
     return (added.id, added.secret), cast
 
 
-def _quotes(hub: Hub, cast: Sequence[str], count: int) -> list[tuple[str, str]]:
+def signed_quotes(hub: Hub, cast: Sequence[str], count: int) -> list[tuple[str, str]]:
     """Signed quotes with the member each is for."""
     now = hub.clock.now()
     with hub.database.read() as work:

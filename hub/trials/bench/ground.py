@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hub.config import Settings, read_settings
 from hub.wiring import Hub, opened_hub
@@ -20,8 +21,8 @@ _START_SECONDS_MAX = 60
 
 
 @contextmanager
-def bench_hub() -> Iterator[Hub]:
-    """A hub with an embedded database of its own; everything is gone afterwards."""
+def bench_hub(**changed: Any) -> Iterator[Hub]:
+    """A hub with an embedded database of its own; everything is gone afterwards. changed: settings of this one."""
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder:
         port = _free_port()
         settings = replace(
@@ -31,6 +32,7 @@ def bench_hub() -> Iterator[Hub]:
             api_port=port,
             public_url=f"http://127.0.0.1:{port}",
             log_level="ERROR",
+            **changed,
         )
         with opened_hub(settings) as hub:
             yield hub
