@@ -1,4 +1,5 @@
-"""What the worker does with each kind of message: carry a leg a step further, validate a link.
+"""What the worker does with each kind of message: carry a leg or a lot of them a step further, end a hosted one,
+validate a link.
 
 Knows which calls belong into one transaction. Each message is handled in three parts: begin and commit, ask the partner
 outside any transaction, then commit the answer, what follows from it and the end of the message together. Many threads
@@ -10,19 +11,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub import ledger, outbox
+from hub.access.vault import Vault
 from hub.conversion.service import Conversions
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError
-from hub.legs.service import LEG_DUE, Legs
+from hub.legs.service import LEG_DUE, LEG_HOSTED, LEGS_LOT, Legs
 from hub.legs.states import LegState
 from hub.legs.types import Answer, LegResult, Over, PartnerPort, Pause, Step
 from hub.members.errors import LinkMissing
 from hub.members.service import get_link, record_validation
 from hub.members.states import LinkState
 from hub.members.types import Link
+from hub.notifications.service import NOTIFICATION_RECEIVED
 from hub.outbox import Delivery
+from hub.outbox.events import EVENT_ANNOUNCED
 from hub.storage import Batcher, Database, Work
+from hub.worker.events import EventHandler
 from hub.worker.handling import Handlers
+from hub.worker.lots import LotHandler
+from hub.worker.notifications import NotificationHandler
+from hub.worker.owners import settling
 from partners.base import Member, MemberValidation, Reason, Refused, Unknown, Verb
 
 LINK_VALIDATE = "link.validate"
@@ -53,7 +61,7 @@ class LegHandler:
 
     def __init__(self, database: Database, legs: Legs, conversions: Conversions, clock: Clock) -> None:
         self._legs = legs
-        self._conversions = conversions
+        self._settle = settling(conversions)
         self._clock = clock
         self._beginning: Batcher[Delivery, Step | None] = Batcher(database, self.begin, name="legs-begin")
         self._finishing: Batcher[Answered, None] = Batcher(database, self.finish, name="legs-finish")
@@ -85,17 +93,17 @@ class LegHandler:
                 case LegResult():
                     results.append(one)
                     over.append(deliveries[place].id)
-        self._conversions.settle_legs(work, results, now=now)
+        self._settle(work, results, now)
         _close(work, over, waits, reason="waits for its turn", now=now)
         return steps
 
     def finish(self, work: Work, answered: Sequence[Answered]) -> list[HubError | None]:
-        """Commit answers, what they do to conversions, and the end or the next turn of their messages."""
+        """Commit answers, what they do to whoever owns the legs, and the end or the next turn of their messages."""
         now = self._clock.now()
         ledger.enter(work)
         outbox.claim_for_effect(work, [one.delivery.id for one in answered])
         results = self._legs.finish(work, [one.answer for one in answered], now=now)
-        self._conversions.settle_legs(work, results, now=now)
+        self._settle(work, results, now)
         over: list[int] = []
         waits: list[tuple[int, datetime]] = []
         for one, result in zip(answered, results, strict=True):
@@ -106,6 +114,29 @@ class LegHandler:
             # Otherwise another attempt is under way, and whoever makes it looks after the message.
         _close(work, over, waits, reason="no proof yet", now=now)
         return [None] * len(answered)
+
+
+class HostedLegHandler:
+    """Ends legs at programmes that the hub keeps itself: nobody is called, so one transaction does it all."""
+
+    def __init__(self, database: Database, conversions: Conversions, clock: Clock) -> None:
+        self._conversions = conversions
+        self._clock = clock
+        self._settling: Batcher[Delivery, None] = Batcher(database, self.settle, name="legs-hosted")
+
+    def __call__(self, delivery: Delivery) -> None:
+        """End the leg."""
+        self._settling.submit(delivery)
+
+    def settle(self, work: Work, deliveries: Sequence[Delivery]) -> list[HubError | None]:
+        """Commit how legs ended, what that does to conversions, and the end of the messages."""
+        now = self._clock.now()
+        ledger.enter(work)
+        mine = outbox.claim_for_effect(work, [delivery.id for delivery in deliveries])
+        live = [delivery for delivery in deliveries if delivery.id in mine]
+        self._conversions.settle_hosted(work, [delivery.subject for delivery in live], now=now)
+        _close(work, [delivery.id for delivery in live], (), reason="", now=now)
+        return [None] * len(deliveries)
 
 
 class LinkHandler:
@@ -157,11 +188,15 @@ class LinkHandler:
             return False
 
 
-def make_handlers(database: Database, legs: Legs, conversions: Conversions, clock: Clock) -> Handlers:
+def make_handlers(database: Database, vault: Vault, legs: Legs, conversions: Conversions, clock: Clock) -> Handlers:
     """Every kind of message that the hub writes today, with what to do about it."""
     return {
+        EVENT_ANNOUNCED: EventHandler(database, clock),
         LEG_DUE: LegHandler(database, legs, conversions, clock),
+        LEG_HOSTED: HostedLegHandler(database, conversions, clock),
+        LEGS_LOT: LotHandler(database, legs, settling(conversions), clock),
         LINK_VALIDATE: LinkHandler(database, legs.partners, clock),
+        NOTIFICATION_RECEIVED: NotificationHandler(database, vault, legs, conversions, clock),
     }
 
 
