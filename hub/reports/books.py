@@ -1,0 +1,70 @@
+"""Reads what statements and journals show, and hands it to the renderers.
+
+Knows the ledger's slices, accounts and the digits of every unit. Does not know how a document looks.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from hub import chart, ledger
+from hub.agreements.roster import roster
+from hub.ledger import Root
+from hub.reports.journals import Movement, without_members
+from hub.reports.statements import statement_json
+from hub.settlement import store
+from hub.settlement.types import Netted, Window
+from hub.storage import Work
+
+
+def render_statement(work: Work, found: Netted, partner: str) -> bytes:
+    """One partner's statement of a netted window as JSON, with the roots that were built for it."""
+    window = found.window
+    assert window.last_period is not None, "a netted window is closed"
+    accounts = sorted({chart.position(partner, one.side.currency) for one in found.obligations})
+    roots: list[Root] = []
+    for period in range(window.first_period, window.last_period + 1):
+        roots += ledger.roots(work, period, accounts)
+    known = roster(work).partners[partner]
+    calendar = store.calendar(work, window.calendar)
+    return statement_json(found, partner, name=known.name, calendar=calendar, roots=roots)
+
+
+def movements(work: Work, window: Window) -> list[Movement]:
+    """What every account moved in the slices of a closed window, memberships summed up."""
+    assert window.last_period is not None, "an open window has no journal yet"
+    ends = {one.number: one.closed_at for one in ledger.periods(work)}
+    units = {one.account: one.unit for one in ledger.accounts(work, "")}
+    found: list[Movement] = []
+    for period in range(window.first_period, window.last_period + 1):
+        end = ends[period]
+        assert end is not None, "the slices of a closed window are closed"
+        day = end.astimezone(UTC).date()
+        found += [
+            Movement(period, day, units[one.account], one.account, one.debits, one.credits, one.count)
+            for one in ledger.turnover(work, period)
+        ]
+    return without_members(found)
+
+
+def trial_balance(work: Work, through: Window | None) -> dict[tuple[str, str], int]:
+    """What every account stands at, by (unit, account), credits positive; memberships summed up.
+
+    through: after the last slice of this window; None for now.
+    """
+    units = {one.account: one.unit for one in ledger.accounts(work, "")}
+    last = ledger.periods(work)[-1].number if through is None else through.last_period
+    assert last is not None, "an open window has no end yet"
+    sums: dict[tuple[str, str], int] = {}
+    for period in range(ledger.periods(work)[0].number, last + 1):
+        for one in ledger.turnover(work, period):
+            unit = units[one.account]
+            key = (unit, f"member:{unit}" if one.account.startswith("member:") else one.account)
+            sums[key] = sums.get(key, 0) + one.credits - one.debits
+    return {key: balance for key, balance in sums.items() if balance}
+
+
+def scales(work: Work, at: datetime) -> Mapping[str, int]:
+    """Digits of the smallest unit of every unit and currency."""
+    known = roster(work, at=at)
+    found = {unit.code: unit.scale for unit in known.units.values()}
+    return found | {one.currency: one.scale for one in store.agreed(work).values()}
