@@ -3,7 +3,23 @@
 import click
 
 from hub import __version__
-from hub.commands import books, clients, members, partners, processes, rates, trials
+from hub.commands import (
+    books,
+    clients,
+    hosted,
+    keys,
+    members,
+    notifications,
+    partners,
+    people,
+    processes,
+    rates,
+    sandbox,
+    settlement,
+    spend,
+    trials,
+    webhooks,
+)
 from hub.commands.output import HubGroup
 from hub.kernel.parent import end_with_parent
 
@@ -18,11 +34,19 @@ def main() -> None:
 for command in (
     *processes.COMMANDS,
     *partners.COMMANDS,
+    *sandbox.COMMANDS,
     *rates.COMMANDS,
     *members.COMMANDS,
+    *hosted.COMMANDS,
+    *spend.COMMANDS,
     *clients.COMMANDS,
+    *keys.COMMANDS,
+    *notifications.COMMANDS,
+    *people.COMMANDS,
     *books.COMMANDS,
+    *settlement.COMMANDS,
     *trials.COMMANDS,
+    *webhooks.COMMANDS,
 ):
     main.add_command(command)
 

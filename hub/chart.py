@@ -5,6 +5,12 @@ that the partner owes the hub. `outside:` mirrors what happened to members' poin
 left a member there and rises when points arrived.
 """
 
+POSITIONS = "position:"
+"""What the codes of all position accounts begin with."""
+
+PAYMENT = "payment"
+"""Kind of a line that pays what earlier lines made due, and is billed to nobody."""
+
 
 def outside(unit: str) -> str:
     """Members' points at the partner that owns `unit`, as far as they moved through the hub."""
@@ -23,7 +29,12 @@ def liquidity(unit: str) -> str:
 
 def position(partner: str, currency: str) -> str:
     """What the hub owes a partner (> 0) or is owed by it (< 0) in a clearing currency."""
-    return f"position:{partner}:{currency}"
+    return f"{POSITIONS}{partner}:{currency}"
+
+
+def bank(currency: str) -> str:
+    """Money of the hub at its settlement bank; below zero by what lies there, since it is the hub's to claim."""
+    return f"bank:{currency}"
 
 
 def trading(currency: str) -> str:
@@ -51,15 +62,56 @@ def owed(unit: str) -> str:
     return f"owed:{unit}"
 
 
-def member(membership: str) -> str:
-    """A membership of a hosted programme; stands in for `outside` there; floor 0."""
-    return f"member:{membership}"
+def member(unit: str, membership: str) -> str:
+    """A membership of a hosted programme; stands in for `outside` there; floor 0. Numbers are a programme's own."""
+    return f"member:{unit}:{membership}"
+
+
+def issued(unit: str) -> str:
+    """Points that a hosted programme gave to its members for what they did; below zero by so many."""
+    return f"issued:{unit}"
+
+
+def redeemed(unit: str) -> str:
+    """Points that members of a hosted programme spent on its rewards."""
+    return f"redeemed:{unit}"
+
+
+def adjusted(unit: str) -> str:
+    """Points of a hosted programme that were added (below zero) or removed (above) by hand."""
+    return f"adjusted:{unit}"
+
+
+def lapsed(unit: str) -> str:
+    """Points of a hosted programme that expired in members' hands: its breakage."""
+    return f"lapsed:{unit}"
+
+
+def accrued(bank: str, unit: str) -> str:
+    """Points that a bank granted for card spend and that have not arrived at the partner yet; falls when they do."""
+    return f"accrued:{bank}:{unit}"
+
+
+def prepaid(block: str) -> str:
+    """What is left of a block that a bank paid in advance: points of a unit, or money; floor 0."""
+    return f"prepaid:{block}"
 
 
 def price_label(kind: str, version: str, counterparty: str) -> str:
     """Label of a money transfer on a position account: settlement groups its lines by it.
 
-    kind: what the line is for (`debit`, `credit`, `fee`, `bonus`, `reversal`); version: the agreement version that
-    priced it; counterparty: the partner on the other side.
+    kind: what the line is for (`debit`, `credit`, `fee`, `bonus`, `reversal`, `accrual`, `clawback`); version: the
+    agreement version that priced it; counterparty: the partner on the other side.
     """
     return f"{kind}|{version}|{counterparty}"
+
+
+def payment_label(obligation: str) -> str:
+    """Label of money that discharges an obligation of a settlement window."""
+    return price_label(PAYMENT, obligation, "hub")
+
+
+def label_parts(label: str) -> tuple[str, str, str]:
+    """Kind, version and counterparty of a label on a position account."""
+    kind, version, counterparty = label.split("|")
+    return kind, version, counterparty

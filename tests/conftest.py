@@ -1,22 +1,32 @@
 """Shared fixtures: a real PostgreSQL for every test, migrated once and copied per test."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hub.kernel.clock import ManualClock
 from hub.storage import Database
 from hub.storage.embedded import EmbeddedServer
 from hub.storage.schema import upgrade
+from tests.leaks import LEAKS, listen, look_into
 
 START = datetime(2026, 4, 6, 9, 0, tzinfo=UTC)
 
 # Durability against power loss is not what tests are about; `kill -9` of a process survives without it.
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "300"}
+
+# The same examples every time, so that a red run is the change's own doing; `make explore` looks for new ones.
+# No deadlines: how long an example takes says more about the machine than about the code.
+_QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+settings.register_profile("steady", derandomize=True, **_QUIET)
+settings.register_profile("explore", **_QUIET)
+settings.load_profile(os.environ.get("HUB_TEST_EXAMPLES", "steady"))
 
 
 def _required(name: str) -> bool:
@@ -27,15 +37,37 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("HUB_TEST_DATABASE_URL", "HUB_TEST_BROKER_URL"):
         if _required(name):
             raise pytest.UsageError(f"HUB_TEST_REQUIRE_SERVICES=1, but {name} names no server")
+    listen()
     os.environ.setdefault("HUB_TEST_RUN", uuid.uuid4().hex[:10])  # inherited by parallel test processes
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     served = os.environ.get("HUB_TEST_DATABASE_URL")
+    if served:
+        _drop(served, _worn)
     if served and not os.environ.get("PYTEST_XDIST_WORKER"):
         template = psycopg.sql.Identifier(f"hub_template_{os.environ['HUB_TEST_RUN']}_ready")
         with psycopg.connect(_as_psycopg(served), autocommit=True) as admin:
             admin.execute(psycopg.sql.SQL("DROP DATABASE IF EXISTS {}").format(template))
+
+
+# What stands above the flows reaches SQL only through them, and they run on every server; long runs need one.
+_ONE_SERVER = ("tests/gateway/", "tests/commands/", "tests/trials/", "tests/scenarios/", "tests/hosted/test_random.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the second server for rooms that stand above the flows."""
+    twice = [
+        item
+        for item in items
+        if item.nodeid.startswith(_ONE_SERVER)
+        and isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and item.callspec.params.get("database_url") == "served"
+    ]
+    if twice:
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in set(twice)]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -45,11 +77,25 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         ("HUB_TEST_BROKER_URL", "tests against RabbitMQ"),
     ):
         lines.append(f"{what}: {'included' if os.environ.get(name) else f'LEFT OUT ({name} is not set)'}")
+    for tool, what in (
+        ("curl", "documented ways to send with curl"),
+        ("node", "documented verifying in JavaScript"),
+        ("java", "documented verifying in Java"),
+    ):
+        lines.append(f"{what}: {'included' if shutil.which(tool) else f'LEFT OUT (there is no {tool})'}")
     return lines
 
 
 def _as_psycopg(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://")
+
+
+@pytest.fixture(autouse=True)
+def no_secret_shows() -> Iterator[None]:
+    """Nothing that was logged, told as a problem or written for people to read shows a secret, whatever is tested."""
+    yield
+    found = LEAKS.found()
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +157,28 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
                 psycopg.sql.SQL("ALTER DATABASE {} OWNER TO {}").format(identifiers[0], psycopg.sql.Identifier(owner))
             )
     yield urls(name)
+    if owner:
+        _drop(admin_url, [name])
+        return
     with psycopg.connect(_as_psycopg(admin_url), autocommit=True) as admin:
-        admin.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifiers[0]))
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+    _worn.append(name)
+    if len(_worn) >= _WORN_MAX:
+        _drop(admin_url, _worn)
+
+
+# Dropping a database makes a server that syncs its files write a checkpoint: a second for each, or one for many.
+_WORN_MAX = 20
+_worn: list[str] = []
+
+
+def _drop(admin_url: str, names: list[str]) -> None:
+    """Drop these databases, whoever is still connected to them; the list is empty afterwards."""
+    with psycopg.connect(_as_psycopg(admin_url), autocommit=True) as admin:
+        while names:
+            name = psycopg.sql.Identifier(names[-1])
+            admin.execute(psycopg.sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            names.pop()
 
 
 @pytest.fixture
@@ -120,6 +186,7 @@ def database(database_url: str) -> Iterator[Database]:
     """A fresh, migrated database on each server under test."""
     database = Database(database_url)
     yield database
+    look_into(database)
     database.close()
 
 

@@ -25,10 +25,10 @@ def link(reference: str, partner: str, membership: str, as_json: bool) -> None:
     """Tie a membership to a member, after asking the partner whether it exists."""
     with opened_hub(read_settings()) as hub:
         now = hub.clock.now()
-        pattern = hub.partners.number_pattern(partner)
+        pattern, check_digit = hub.partners.number_pattern(partner), hub.partners.check_digit(partner)
         with hub.database.work() as work:
             id_ = service.add_member(work, reference=reference, partner="", now=now)
-            wanted = NewLink(id_, partner, membership, pattern, recorded_by="operator")
+            wanted = NewLink(id_, partner, membership, pattern, recorded_by="operator", check_digit=check_digit)
             opened = service.open_link(work, wanted, now=now)
         if opened.state is LinkState.PENDING:
             validation = hub.partners.adapter(partner).validate_member(Member(membership))

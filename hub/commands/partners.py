@@ -1,12 +1,21 @@
 """Partners: who takes part, which brands there are adapters for, stops."""
 
+from collections.abc import Mapping, Sequence
+
 import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from hub.agreements import service
 from hub.agreements.types import Direction
+from hub.commands import brands
+from hub.commands.folders import brand_folders
 from hub.commands.output import actor_option, json_option, show
-from hub.config import read_settings
+from hub.config import Settings, read_settings
 from hub.wiring import opened_hub
+from partners.base import Verb
+from partners.matrix import support_matrix
 
 
 @click.group("partner")
@@ -15,13 +24,29 @@ def partner() -> None:
 
 
 @partner.command("list")
+@click.option("--brands", "brands_only", is_flag=True, help="Only what the brands can do; needs no database.")
 @json_option
-def list_partners(as_json: bool) -> None:
-    """Show the partners and what their adapters can do."""
-    with opened_hub(read_settings()) as hub, hub.database.read() as work:
+def list_partners(brands_only: bool, as_json: bool) -> None:
+    """Show the partners, and what each brand's adapter can do."""
+    settings = read_settings()
+    adapters = support_matrix(brand_folders(settings))
+    partners = [] if brands_only else _partners(settings)
+
+    def plain() -> None:
+        for one in partners:
+            stopped = f", {one['stopped']} stopped" if one["stopped"] else ""
+            click.echo(f"{one['code']:<18} {one['state']}{stopped:<10} {one['profile']:<10} {one['name']}")
+        if partners:
+            click.echo()
+        _print_matrix(adapters)
+
+    show({"partners": partners, "adapters": adapters}, as_json=as_json, plain=plain)
+
+
+def _partners(settings: Settings) -> list[dict[str, object]]:
+    with opened_hub(settings) as hub, hub.database.read() as work:
         roster = hub.catalogues.get(work).roster
-        brands = hub.registry.profiles()
-    partners = [
+    return [
         {
             "code": one.code,
             "name": one.name,
@@ -34,28 +59,20 @@ def list_partners(as_json: bool) -> None:
         }
         for one in sorted(roster.partners.values(), key=lambda each: each.code)
     ]
-    adapters = [
-        {
-            "profile": brand.code,
-            "name": brand.name,
-            "kind": str(brand.kind),
-            "verbs": sorted(brand.capabilities.verbs),
-            "reverse": str(brand.capabilities.reverse),
-            "keys": brand.capabilities.keys,
-            "auth": str(brand.http.auth),
-        }
-        for brand in brands
-    ]
 
-    def plain() -> None:
-        for one in partners:
-            stopped = f", {one['stopped']} stopped" if one["stopped"] else ""
-            click.echo(f"{one['code']:<18} {one['state']}{stopped:<10} {one['profile']:<10} {one['name']}")
-        click.echo()
-        for brand in adapters:
-            click.echo(f"{brand['profile']:<12} {brand['auth']:<20} reverse {brand['reverse']:<10} {brand['verbs']}")
 
-    show({"partners": partners, "adapters": adapters}, as_json=as_json, plain=plain)
+def _print_matrix(adapters: Sequence[Mapping[str, object]]) -> None:
+    verbs = [str(verb) for verb in Verb]
+    table = Table("brand", "speaks", "proof", *verbs, "reverse", "keys live", "told later", box=box.SIMPLE_HEAD)
+    for one in adapters:
+        able = one["verbs"]
+        assert isinstance(able, list)
+        proof = "+".join(str(one[name]) for name in ("auth", "signing") if one[name] not in ("none", ""))
+        hours = f"{one['key_life_hours']} h" if one["key_life_hours"] else "-"
+        ticks = ["yes" if verb in able else "-" for verb in verbs]
+        told = (proof or "-", *ticks, str(one["reverse"]), hours, str(one["notifications"]))
+        table.add_row(str(one["profile"]), str(one["speaks"]), *told)
+    Console(width=max(200, Console().width)).print(table)
 
 
 @partner.command("stop")
@@ -84,5 +101,8 @@ def start(code: str, propose: bool, actor: str, as_json: bool) -> None:
     state = "start proposed" if propose else "started"
     show({"partner": code, "state": state}, as_json=as_json, plain=lambda: click.echo(f"{code}: {state}"))
 
+
+for _command in brands.COMMANDS:
+    partner.add_command(_command)
 
 COMMANDS = (partner,)

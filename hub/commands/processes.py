@@ -10,7 +10,6 @@ from hub.config import read_settings
 from hub.gateway.server import serve
 from hub.kernel.log import start_logging
 from hub.storage.schema import current_revision, newest_revision, upgrade
-from hub.trials.stage import serve_sandbox
 from hub.wiring import opened_database, opened_hub
 
 
@@ -60,19 +59,6 @@ def scheduler() -> None:
         running.stop()
 
 
-@click.command("sandbox")
-@click.option("--port", type=int, default=None, help="Listen here instead of at HUB_SANDBOX_URL.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Decides which calls go wrong.")
-@click.option("--faults", "per_mille", type=click.IntRange(0, 100), default=0, help="Of each kind, in 1,000 calls.")
-def sandbox(port: int | None, seed: int, per_mille: int) -> None:
-    """Play every test partner of the database, with OAuth and faults, until Ctrl-C."""
-    settings = read_settings()
-    start_logging(settings.log_level)
-    with opened_hub(settings) as hub, serve_sandbox(hub, port=port, seed=seed, per_mille=per_mille) as simulator:
-        click.echo(f"Simulated partners answer at {simulator.url}.", err=True)
-        wait_for_signal()
-
-
 @click.group("db")
 def db() -> None:
     """The database."""
@@ -92,4 +78,4 @@ def db_upgrade(as_json: bool) -> None:
     )
 
 
-COMMANDS = (up, api, worker, scheduler, sandbox, db)
+COMMANDS = (up, api, worker, scheduler, db)

@@ -1,32 +1,27 @@
 """The writing side of the door: requests under Idempotency-Keys, decided in shared transactions.
 
-Knows the four batchers of a process and what each calls. Does not know HTTP beyond the answer's status.
+Knows the batchers of a process and what each calls. Does not know HTTP beyond the answer's status.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from hub.conversion.types import Acceptance, Conversion, ReversalRequest
+from hub.conversion.types import Acceptance, Cancellation, Conversion, ReversalRequest
 from hub.gateway.idempotency import Answer, Asked, InFlight, decide_once
+from hub.gateway.programme_views import posted_view
 from hub.gateway.refusals import IdempotencyInProgress
 from hub.gateway.rendering import compact, conversion_location, conversion_view
 from hub.gateway.services import Services
+from hub.hosted.types import PointsRequest
 from hub.kernel.errors import HubError
+from hub.notifications import service as notifications
+from hub.notifications.types import Proven, Stored
 from hub.storage import Batcher, Work
 
 Request = TypeVar("Request")
 
 Effect = Callable[[Work, datetime], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """A conversion to be cancelled, and whose client asks."""
-
-    conversion: str
-    client_partner: str
 
 
 class Writing:
@@ -43,7 +38,9 @@ class Writing:
         self._accepting = Batcher(database, self._accept, name="accept")
         self._cancelling = Batcher(database, self._cancel, name="cancel")
         self._reversing = Batcher(database, self._reverse, name="reverse")
+        self._posting = Batcher(database, self._post, name="points")
         self._effects = Batcher(database, self._effect, name="effects")
+        self._storing: Batcher[Proven, Stored] = Batcher(database, self._store, name="notifications")
 
     def accept(self, asked: Sequence[Asked[Acceptance]]) -> list[Answer | HubError]:
         """Carry out quotes, one answer or refusal each. Raises: Overloaded."""
@@ -57,14 +54,23 @@ class Writing:
         """Convert back. Raises: Overloaded."""
         return self._submit(self._reversing, [asked])[0]
 
+    def post(self, asked: Asked[PointsRequest]) -> Answer | HubError:
+        """Move points of a hosted programme. Raises: Overloaded."""
+        return self._submit(self._posting, [asked])[0]
+
     def perform(self, asked: Asked[Effect]) -> Answer | HubError:
         """Bring about one effect. Raises: Overloaded."""
         return self._submit(self._effects, [asked])[0]
 
+    def store(self, proven: Proven) -> Stored:
+        """Keep a notification. Raises: NotificationIdReused, Overloaded."""
+        return self._storing.submit(proven)
+
     def stop(self) -> None:
         """Finish what is queued."""
-        for batcher in (self._accepting, self._cancelling, self._reversing, self._effects):
+        for batcher in (self._accepting, self._cancelling, self._reversing, self._posting, self._effects):
             batcher.stop()
+        self._storing.stop()
 
     def _submit(
         self, batcher: Batcher[Asked[Request], Answer], asked: Sequence[Asked[Request]]
@@ -77,9 +83,11 @@ class Writing:
 
     def _accept(self, work: Work, asked: Sequence[Asked[Acceptance]]) -> Sequence[Answer | HubError]:
         now = self._services.clock.now()
+        ground = self._services.conversions.lay_ground(work, [one.request for one in asked])
 
         def act(work: Work, requests: Sequence[Acceptance]) -> list[Answer | HubError]:
-            return [_conversion_answer(one) for one in self._services.conversions.accept(work, requests, now=now)]
+            accepted = self._services.conversions.accept(work, requests, now=now, ground=ground)
+            return [_conversion_answer(one) for one in accepted]
 
         return decide_once(work, asked, act, public_url=self._services.public_url, now=now)
 
@@ -87,8 +95,7 @@ class Writing:
         now = self._services.clock.now()
 
         def act(work: Work, requests: Sequence[Cancellation]) -> list[Answer | HubError]:
-            pairs = [(one.conversion, one.client_partner) for one in requests]
-            found = self._services.conversions.cancel(work, pairs, now=now)
+            found = self._services.conversions.cancel(work, requests, now=now)
             return [_conversion_answer(one, status=200) for one in found]
 
         return decide_once(work, asked, act, public_url=self._services.public_url, now=now)
@@ -100,6 +107,18 @@ class Writing:
             return [_conversion_answer(one) for one in self._services.conversions.reverse(work, requests, now=now)]
 
         return decide_once(work, asked, act, public_url=self._services.public_url, now=now)
+
+    def _post(self, work: Work, asked: Sequence[Asked[PointsRequest]]) -> Sequence[Answer | HubError]:
+        now = self._services.clock.now()
+
+        def act(work: Work, requests: Sequence[PointsRequest]) -> list[Answer | HubError]:
+            found = self._services.hosted.post(work, requests, now=now)
+            return [one if isinstance(one, HubError) else Answer(201, compact(posted_view(one))) for one in found]
+
+        return decide_once(work, asked, act, public_url=self._services.public_url, now=now)
+
+    def _store(self, work: Work, proven: Sequence[Proven]) -> Sequence[Stored | HubError]:
+        return notifications.store(work, self._services.vault, proven, now=self._services.clock.now())
 
     def _effect(self, work: Work, asked: Sequence[Asked[Effect]]) -> Sequence[Answer | HubError]:
         now = self._services.clock.now()

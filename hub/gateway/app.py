@@ -8,17 +8,36 @@ from collections.abc import Callable
 from typing import Any
 
 from authlib.common.security import is_secure_transport
-from flask import Flask
+from flask import Flask, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as HttpMethodNotAllowed
 
 from hub.config import SettingInvalid
+from hub.gateway.accruals import AccrualRoutes
+from hub.gateway.agreements import AgreementRoutes
+from hub.gateway.audit import AuditRoutes
+from hub.gateway.campaigns import CampaignRoutes
+from hub.gateway.card_tokens import CardTokenRoutes
+from hub.gateway.card_transactions import CardTransactionRoutes
+from hub.gateway.claims import ClaimRoutes
+from hub.gateway.clients import ClientRoutes
 from hub.gateway.contract import ContractRoutes
 from hub.gateway.conversions import ConversionRoutes
 from hub.gateway.door import Door
+from hub.gateway.earn_rules import EarnRuleRoutes
+from hub.gateway.events import EventRoutes
 from hub.gateway.faults import is_passing
+from hub.gateway.funding import FundingRoutes
 from hub.gateway.health import HealthRoutes
 from hub.gateway.links import LinkRoutes
 from hub.gateway.metrics import Metrics
+from hub.gateway.notifications import NotificationRoutes
+from hub.gateway.pages.authorizing import AuthorizingRoutes
+from hub.gateway.pages.enrolling import EnrollingRoutes
+from hub.gateway.pages.serving import AssetRoutes
+from hub.gateway.partners import PartnerRoutes
+from hub.gateway.payouts import PayoutRoutes
+from hub.gateway.programmes import ProgrammeRoutes
 from hub.gateway.quotes import QuoteRoutes
 from hub.gateway.rate_rules import RateRuleRoutes
 from hub.gateway.refusals import (
@@ -32,23 +51,47 @@ from hub.gateway.refusals import (
 )
 from hub.gateway.replies import Reply
 from hub.gateway.services import Services
+from hub.gateway.statements import StatementRoutes
 from hub.gateway.statuses import STATUS
 from hub.gateway.tokens import TokenRoutes
 from hub.gateway.units import UnitRoutes
+from hub.gateway.webhook_deliveries import WebhookDeliveryRoutes
+from hub.gateway.webhook_endpoints import WebhookEndpointRoutes
 from hub.kernel.errors import HubError
 from hub.kernel.limits import BODY_BATCH_BYTES_MAX
 
 _log = logging.getLogger(__name__)
 
 _RESOURCES = (
+    AccrualRoutes,
+    AgreementRoutes,
+    AssetRoutes,
+    AuditRoutes,
+    AuthorizingRoutes,
+    CampaignRoutes,
+    CardTokenRoutes,
+    CardTransactionRoutes,
+    ClaimRoutes,
+    ClientRoutes,
     ContractRoutes,
     ConversionRoutes,
+    EventRoutes,
+    EarnRuleRoutes,
+    FundingRoutes,
+    EnrollingRoutes,
     HealthRoutes,
     LinkRoutes,
+    NotificationRoutes,
+    PartnerRoutes,
+    ProgrammeRoutes,
+    PayoutRoutes,
     QuoteRoutes,
     RateRuleRoutes,
+    StatementRoutes,
     TokenRoutes,
     UnitRoutes,
+    WebhookDeliveryRoutes,
+    WebhookEndpointRoutes,
 )
 
 _OF_HTTP: dict[int, type[HubError]] = {
@@ -105,10 +148,13 @@ def _refused(door: Door, refusal: HubError) -> Reply:
 
 def _http(door: Door, fault: HTTPException) -> Reply:
     kind = _OF_HTTP.get(fault.code or 0, BadRequest)
-    response = door.refuse(kind(str(fault.description or "This request cannot be read.")[:300]))
-    for name, value in fault.get_headers():
-        if name.lower() == "allow":
-            response.add(name, value)
+    methods = fault.valid_methods if isinstance(fault, HttpMethodNotAllowed) else None
+    if fault.code == 405 and request.environ["REQUEST_METHOD"] == "OPTIONS":
+        response = Reply.without_body(204)
+    else:
+        response = door.refuse(kind(str(fault.description or "This request cannot be read.")[:300]))
+    if fault.code == 405:
+        response.add("Allow", ", ".join(sorted({*(methods or ()), "OPTIONS"})))
     return response
 
 

@@ -3,7 +3,6 @@
 Knows files of the checkout. Nothing here loads anything from outside.
 """
 
-import html
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,20 +10,15 @@ import yaml
 from flask import Flask
 
 import hub
+from hub.gateway.browsing import POLICY, page_of
 from hub.gateway.door import Door
-from hub.gateway.problems import page_of
+from hub.gateway.problems import page_of as problem_page_of
 from hub.gateway.refusals import NotFound
 from hub.gateway.replies import Reply
 
 CONTRACT = Path(hub.__file__).resolve().parents[1] / "openapi.yaml"
 
 _CACHED = "public, max-age=300"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"
-    "pre{background:#f4f5f7;padding:.8rem;overflow:auto}h2{border-top:1px solid #d5d9de;padding-top:1rem}"
-    "code{background:#f4f5f7}.m{font-weight:700;text-transform:uppercase}"
-)
 
 
 class ContractRoutes:
@@ -56,7 +50,7 @@ class ContractRoutes:
 
     def problem(self, code: str) -> Reply:
         """What a code means and what to do."""
-        text = page_of(code)
+        text = problem_page_of(code)
         if text is None:
             raise NotFound("The hub has no such code.")
         return _kept(text, "text/markdown")
@@ -65,33 +59,10 @@ class ContractRoutes:
 def _kept(text: str, kind: str) -> Reply:
     response = Reply(text.encode(), 200, f"{kind}; charset=utf-8")
     response.add("Cache-Control", _CACHED)
-    response.add("Content-Security-Policy", _POLICY)
+    response.add("Content-Security-Policy", POLICY)
     return response
 
 
 @lru_cache(maxsize=1)
 def _page(path: Path) -> str:
-    contract = yaml.safe_load(path.read_text(encoding="utf-8"))
-    parts = [f"<h1>{_text(contract['info']['title'])}</h1><p>{_text(contract['info'].get('description', ''))}</p>"]
-    for route, methods in contract["paths"].items():
-        for method, operation in methods.items():
-            if method == "parameters":
-                continue
-            parts.append(f"<h2><span class=m>{_text(method)}</span> <code>{_text(route)}</code></h2>")
-            parts.append(
-                f"<p>{_text(operation.get('summary', ''))}</p><p>{_text(operation.get('description', ''))}</p>"
-            )
-            parts.append(f"<details><summary>Details</summary><pre>{_text(_as_yaml(operation))}</pre></details>")
-    parts.append("<h2>Shapes</h2>")
-    for name, schema in contract["components"]["schemas"].items():
-        parts.append(f"<h3 id='{_text(name)}'>{_text(name)}</h3><pre>{_text(_as_yaml(schema))}</pre>")
-    head = f"<title>{_text(contract['info']['title'])}</title><style>{_STYLE}</style>"
-    return f"<!doctype html><html lang=en><head><meta charset=utf-8>{head}</head><body>{''.join(parts)}</body></html>"
-
-
-def _as_yaml(value: object) -> str:
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))
+    return page_of(yaml.safe_load(path.read_text(encoding="utf-8")))

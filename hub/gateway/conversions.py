@@ -1,26 +1,24 @@
 """`/v1/conversions` and `/v1/conversion-batches`: accept quotes, look, cancel, convert back."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from flask import Flask, request
+from flask import Flask
 
 from hub.access.scopes import Scope
 from hub.access.types import Principal
 from hub.conversion.states import ConversionState
-from hub.conversion.types import Acceptance, ReversalRequest
-from hub.gateway.accepting import Cancellation
-from hub.gateway.door import Door, request_id, trace
+from hub.conversion.types import Acceptance, Cancellation, Conversion, ReversalRequest
+from hub.gateway.door import Door, acting, request_id, trace
 from hub.gateway.idempotency import Answer, Asked, fingerprint_of, scoped_key
-from hub.gateway.parsing import checked_id, instant, json_body, loaded, page_limit, query
+from hub.gateway.parsing import checked_id, chosen, instant, json_body, loaded
 from hub.gateway.problems import problem_of
 from hub.gateway.refusals import ValidationFailed
 from hub.gateway.rendering import compact, conversion_view, timeline_view
-from hub.gateway.replies import JSON, Reply, json_reply
+from hub.gateway.replies import JSON, Reply
+from hub.kernel.clock import parse_rfc3339, rfc3339
 from hub.kernel.errors import HubError
 from hub.kernel.limits import BODY_BATCH_BYTES_MAX
 from schemas import conversions as shapes
-from schemas.base import FieldProblem
 
 _ROUTE = "conversions"
 _CONVERSION = shapes.ConversionRequest()
@@ -28,7 +26,7 @@ _ITEM = shapes.ConversionItem()
 _BATCH = shapes.ConversionBatchRequest()
 _REVERSAL = shapes.ReversalRequest()
 _NOTHING = shapes.NothingRequest()
-_FILTERS = ("limit", "cursor", "state", "partner", "member", "since", "until")
+_FILTERS = ("state", "partner", "member", "since", "until")
 
 
 class ConversionRoutes:
@@ -52,7 +50,7 @@ class ConversionRoutes:
 
     def accept(self) -> Reply:
         """Carry out a quote."""
-        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        principal = self._door.for_partner(Scope.CONVERSIONS_WRITE)
         body = json_body()
         if not shapes.is_conversion_request(body):
             body = loaded(_CONVERSION, body)
@@ -61,7 +59,7 @@ class ConversionRoutes:
 
     def accept_batch(self) -> Reply:
         """Carry out up to 1,000 quotes, each under a key of its own and with an answer of its own."""
-        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        principal = self._door.for_partner(Scope.CONVERSIONS_WRITE)
         items = loaded(_BATCH, json_body(bytes_max=BODY_BATCH_BYTES_MAX))["items"]
         assert isinstance(items, list)
         self._door.pace(principal, len(items) - 1)
@@ -80,56 +78,52 @@ class ConversionRoutes:
     def list(self) -> Reply:
         """Conversions of the client's partner, newest first."""
         principal = self._door.caller(Scope.CONVERSIONS_READ)
-        found = query(_FILTERS)
-        limit = page_limit(found)
-        after = self._door.cursors.read(found.get("cursor"), route=request.path, filters=found)
-        with self._door.services.database.read() as work:
+        listing = self._door.listing(_FILTERS)
+        after = (parse_rfc3339(listing.after[0]), listing.after[1]) if listing.after else None
+        state, since = chosen(listing.filters, "state", ConversionState), instant(listing.filters, "since")
+        until = instant(listing.filters, "until")
+        with self._door.reading(principal) as work:
             rows = self._door.services.conversions.list(
                 work,
                 client_partner=principal.partner,
-                state=_state(found),
-                partner=found.get("partner"),
-                member=found.get("member"),
+                state=state,
+                partner=listing.get("partner"),
+                member=listing.get("member"),
                 after=after,
-                limit=limit + 1,
-                since=instant(found, "since"),
-                until=instant(found, "until"),
+                limit=listing.limit + 1,
+                since=since,
+                until=until,
+                live=principal.live,
             )
-        more: tuple[datetime, str] | None = None
-        if len(rows) > limit:
-            more = (rows[limit - 1].created_at, rows[limit - 1].id)
-        cursor = self._door.cursors.write(*more, route=request.path, filters=found) if more else None
-        return self._door.page([conversion_view(row) for row in rows[:limit]], cursor)
+        return listing.page(rows, conversion_view, _position)
 
     def get(self, id: str) -> Reply:
         """One conversion and its timeline."""
         principal = self._door.caller(Scope.CONVERSIONS_READ)
         conversions = self._door.services.conversions
-        with self._door.services.database.read() as work:
-            found = conversions.get(work, checked_id(id), client_partner=principal.partner)
-            moments = conversions.timeline(work, id, client_partner=principal.partner)
-        response = json_reply({**conversion_view(found), "timeline": timeline_view(moments)})
-        response.add("ETag", f'"v{found.version}"')
-        return response
+        known, asking, live = checked_id(id), principal.partner, principal.live
+        with self._door.reading(principal) as work:
+            found = conversions.get(work, known, client_partner=asking, live=live)
+            moments = conversions.timeline(work, known, client_partner=asking, live=live)
+        return self._door.shown({**conversion_view(found), "timeline": timeline_view(moments)})
 
     def cancel(self, id: str) -> Reply:
         """Take back a conversion that has not been sent yet."""
-        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        principal = self._door.for_partner(Scope.CONVERSIONS_WRITE)
         body = loaded(_NOTHING, json_body())
-        cancellation = Cancellation(checked_id(id), principal.partner)
+        cancellation = Cancellation(checked_id(id), principal.partner, principal.live)
         asked = self._door.asked(principal, "conversions.cancel", cancellation, body)
         return self._door.answer(self._door.writing.cancel(asked))
 
     def reverse(self, id: str) -> Reply:
         """Convert back all or part of a posted conversion."""
-        principal = self._door.caller(Scope.CONVERSIONS_WRITE)
+        principal = self._door.for_partner(Scope.CONVERSIONS_WRITE)
         body = loaded(_REVERSAL, json_body())
         amount = body.get("amount")
         assert amount is None or isinstance(amount, int)
         under = self._door.asked(principal, "conversions.reversals", "", body)
-        wanted = ReversalRequest(under.key, checked_id(id), amount, principal.partner, trace())
-        asked = Asked(under.key, under.fingerprint, under.request_id, wanted)
-        return self._door.answer(self._door.writing.reverse(asked))
+        wanted = ReversalRequest(under.key, checked_id(id), amount, principal.partner, principal.live, trace())
+        return self._door.answer(self._door.writing.reverse(under.carrying(wanted)))
 
     def _shown(self, item: object, outcome: Answer | HubError) -> str:
         """One line of a batch's answer; the inner body is JSON already."""
@@ -147,22 +141,17 @@ class ConversionRoutes:
 
 
 def _acceptance(under: Asked[str], body: Mapping[str, object], principal: Principal) -> Asked[Acceptance]:
-    wanted = Acceptance(under.key, str(body["quote"]), str(body["member"]), principal.partner, trace())
-    return Asked(under.key, under.fingerprint, under.request_id, wanted)
+    quote, member = str(body["quote"]), str(body["member"])
+    return under.carrying(Acceptance(under.key, quote, member, principal.partner, principal.live, trace()))
 
 
 def _item(item: object, principal: Principal) -> Asked[Acceptance]:
     """One item of a batch, under its own key. Raises: ValidationFailed."""
     body = dict(item) if shapes.is_conversion_item(item) else loaded(_ITEM, item)
     key = scoped_key(principal.scope_of_keys, _ROUTE, str(body.pop("idempotency_key")))
-    under = Asked(key, fingerprint_of("/v1/conversions", body), request_id(), "")
+    under = Asked(key, fingerprint_of("/v1/conversions", body), request_id(), "", acting())
     return _acceptance(under, body, principal)
 
 
-def _state(found: Mapping[str, str]) -> ConversionState | None:
-    if "state" not in found:
-        return None
-    if found["state"] not in list(ConversionState):
-        names = ", ".join(ConversionState)
-        raise ValidationFailed([FieldProblem("?state", "invalid", f"One of {names}.")])
-    return ConversionState(found["state"])
+def _position(row: Conversion) -> tuple[str, ...]:
+    return (rfc3339(row.created_at), row.id)

@@ -1,12 +1,18 @@
 """Whether this process lives, whether it can work, and what it counted."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Flask
 
 from hub.gateway.door import Door
 from hub.gateway.replies import Reply, json_reply
 from hub.outbox.service import Backlog, backlog
+from hub.storage import Work
+from hub.webhooks import service as webhooks
+from hub.webhooks.types import Pending
+
+Found = TypeVar("Found")
 
 
 class HealthRoutes:
@@ -48,14 +54,20 @@ class HealthRoutes:
     def metrics(self) -> Reply:
         """Prometheus' text form."""
         waiting = self._backlog() or Backlog(due=0, in_flight=0, later=0, dead=0, oldest_due_at=None)
-        return Reply(self._door.metrics.render(waiting), 200, self._door.metrics.content_type)
+        pending = self._pending() or Pending()
+        return Reply(self._door.metrics.render(waiting, pending), 200, self._door.metrics.content_type)
 
     def _backlog(self) -> Backlog | None:
+        return self._read(lambda work: backlog(work, now=self._door.services.clock.now()))
+
+    def _pending(self) -> Pending | None:
+        return self._read(webhooks.pending)
+
+    def _read(self, reading: Callable[[Work], Found]) -> Found | None:
         """None when the database does not answer; whatever the reason, that is the finding."""
-        services = self._door.services
         try:
-            with services.database.read() as work:
-                return backlog(work, now=services.clock.now())
+            with self._door.services.database.read() as work:
+                return reading(work)
         except Exception:
             return None
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from hub.audit.service import record
+from hub.gateway.acting import Acting
 from hub.gateway.problems import problem_of, status_of
 from hub.gateway.refusals import IdempotencyKeyReused
 from hub.kernel.errors import HubError
@@ -20,31 +22,50 @@ from hub.kernel.limits import IDEMPOTENCY_KEPT_DAYS
 from hub.storage import Work
 
 Request = TypeVar("Request")
+Other = TypeVar("Other")
 
 # How long a request waits for the first one with its key before it is told to come back.
 _WAIT_SECONDS = 2
+
+# Answers that are given anew each time: the request was malformed, the caller unknown or too fast, or the thing had
+# changed. A 403 that comes from the core is a decision about the matter itself and is kept like every other.
+_NOT_KEPT = (400, 401, 412, 428, 429)
 
 _COLUMNS = ("key", "fingerprint", "status", "location", "body", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back over HTTP. body: JSON text. location: path of what was made, empty for none."""
+    """What goes back over HTTP. body: JSON text. location: path of what was made, empty for none.
+
+    tag: entity tag of what is shown, empty for none; not kept. body_kept: what a repeat is answered with, where that
+    is not `body`: a secret is shown once and never stored.
+    """
 
     status: int
     body: str
     location: str = ""
     replayed: bool = False
+    tag: str = ""
+    body_kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[Request]):
-    """A request under its key. key: 64 hex characters (`scoped_key`). fingerprint: SHA-256 of its content."""
+    """A request under its key. key: 64 hex characters (`scoped_key`). fingerprint: SHA-256 of its content.
+
+    acting: the operator who asks on behalf of a partner; None for everybody else.
+    """
 
     key: str
     fingerprint: bytes
     request_id: str
     request: Request
+    acting: Acting | None = None
+
+    def carrying(self, request: Other) -> "Asked[Other]":
+        """The same asking with this request of the core."""
+        return Asked(self.key, self.fingerprint, self.request_id, request, self.acting)
 
 
 def scoped_key(scope: str, route: str, key: str) -> str:
@@ -84,9 +105,11 @@ def decide_once(
         answer = _kept(outcome, public_url=public_url, request_id=one.request_id)
         given[one.key] = answer
         if isinstance(answer, Answer):
-            rows.append((one.key, one.fingerprint, answer.status, answer.location, answer.body, now))
+            kept = answer.body_kept or answer.body
+            rows.append((one.key, one.fingerprint, answer.status, answer.location, kept, now))
     if rows:
         work.copy_in("idempotency_keys", _COLUMNS, rows)
+    _record_acting(work, fresh, outcomes, now=now)
     return [
         _replayed(one, *stored[one.key])
         if one.key in stored
@@ -102,6 +125,17 @@ def forget_old_answers(work: Work, *, now: datetime) -> int:
     return work.run(
         "DELETE FROM idempotency_keys WHERE created_at < %s", (now - timedelta(days=IDEMPOTENCY_KEPT_DAYS),)
     )
+
+
+def _record_acting(
+    work: Work, asked: Sequence[Asked[Request]], outcomes: Sequence[Answer | HubError], *, now: datetime
+) -> None:
+    """Write down which operator did what for which partner, and why: with the effect, or there is no effect."""
+    for one, outcome in zip(asked, outcomes, strict=True):
+        if one.acting is not None and isinstance(outcome, Answer):
+            facts = {"partner": one.acting.partner, "reason": one.acting.reason, "request": one.request_id}
+            subject = outcome.location or one.acting.address
+            record(work, actor=one.acting.actor, action="acted_for", subject=subject, facts=facts, now=now)
 
 
 class InFlight:
@@ -152,7 +186,7 @@ def _kept(outcome: Answer | HubError, *, public_url: str, request_id: str) -> An
     if isinstance(outcome, Answer):
         return outcome
     status = status_of(outcome)
-    if status >= 500 or status in (400, 401, 403, 429):
+    if status >= 500 or status in _NOT_KEPT:
         return outcome
     return Answer(status, problem_of(outcome, public_url=public_url, request_id=request_id).body)
 

@@ -12,6 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from hub.outbox.service import Backlog
+from hub.webhooks.types import Pending
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -34,6 +35,12 @@ class Metrics:
         self._seconds = Histogram(
             "hub_http_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=self._registry
         )
+        self._unproven = Counter(
+            "hub_notifications_refused",
+            "Notifications that were not taken.",
+            ["partner", "code"],
+            registry=self._registry,
+        )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, nanoseconds: int) -> None:
@@ -47,16 +54,20 @@ class Metrics:
         known[0].inc()
         known[1].observe(nanoseconds / 1_000_000_000)
 
-    def render(self, backlog: Backlog) -> bytes:
+    def refuse_notification(self, partner: str, code: str) -> None:
+        """Count one that was not taken. partner: `unknown` for none of ours."""
+        self._unproven.labels(partner, code).inc()
+
+    def render(self, backlog: Backlog, pending: Pending) -> bytes:
         """Everything in Prometheus' text form, of all processes where they share a folder."""
         registry = CollectorRegistry()
         if self._shared:
             MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
         counted = generate_latest(registry if self._shared else self._registry)
-        return counted + generate_latest(_waiting(backlog))
+        return counted + generate_latest(_waiting(backlog, pending))
 
 
-def _waiting(backlog: Backlog) -> CollectorRegistry:
+def _waiting(backlog: Backlog, pending: Pending) -> CollectorRegistry:
     """Gauges read from the database when asked; never written to the shared folder."""
     registry = CollectorRegistry()
     gauge = _Reading("hub_outbox_messages", "Messages in the outbox by state.", registry)
@@ -67,6 +78,12 @@ def _waiting(backlog: Backlog) -> CollectorRegistry:
         ("dead", backlog.dead),
     ):
         gauge.add(state, count)
+    deliveries = _Reading("hub_webhook_deliveries", "Deliveries that have not arrived, by state.", registry)
+    deliveries.add("waiting", pending.waiting)
+    deliveries.add("parked", pending.parked)
+    _Reading("hub_webhook_endpoints", "Endpoints that are not sent to, by state.", registry).add(
+        "disabled", pending.endpoints_disabled
+    )
     return registry
 
 

@@ -5,6 +5,7 @@ Knows RFC 7523 with the rules of FAPI 2.0 (sole audience, short life, used once)
 
 import hmac
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidScopeError, OAuth2Request
@@ -13,6 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from hub.access.algorithms import ALGORITHMS, REGISTRY
 from hub.access.clients import hash_of
 from hub.access.service import use_assertion
 from hub.access.types import AuthMethod, Client, ClientState
@@ -23,6 +25,15 @@ from hub.gateway.services import Services
 _ASSERTION_SECONDS_MAX = 300
 _AHEAD_SECONDS_MAX = 30
 _ASSERTION_CHARS_MAX = 8_192
+
+_WAYS = {
+    AuthMethod.SECRET: ("client_secret_basic", "client_secret_post"),
+    AuthMethod.PRIVATE_KEY_JWT: ("private_key_jwt",),
+    AuthMethod.NONE: ("none",),
+}
+
+# The machine itself, by number: a name could lead elsewhere.
+_LOOPBACK_PORT = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/|\Z)")
 
 _TYPES = (None, "JWT", "client-authentication+jwt")
 
@@ -56,13 +67,34 @@ class OAuthClient(ClientMixin):  # type: ignore[misc]
         """Whether it authenticates in this way."""
         if self.client.state is not ClientState.ACTIVE or endpoint != "token":
             return False
-        if self.client.auth is AuthMethod.SECRET:
-            return method in ("client_secret_basic", "client_secret_post")
-        return method == "private_key_jwt"
+        return method in _WAYS[self.client.auth]
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Only client credentials yet."""
-        return grant_type == "client_credentials"
+        """An app acts for people only, another program for itself only: one client, one purpose."""
+        if self.client.people is None:
+            return grant_type == "client_credentials"
+        return grant_type in ("authorization_code", "refresh_token")
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Whether it may ask people for their consent."""
+        return response_type == "code" and self.client.people is not None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether it registered this address, to the character; a stopped client has none.
+
+        An app on a member's own device that registered a loopback address may ask from any port of it (RFC 8252 §7.3).
+        """
+        if self.client.state is not ClientState.ACTIVE:
+            return False
+        known = self.client.redirect_uris
+        if self.client.auth is AuthMethod.NONE:
+            return redirect_uri in known or _LOOPBACK_PORT.sub(r"\1\2", redirect_uri) in {
+                _LOOPBACK_PORT.sub(r"\1\2", one) for one in known
+            }
+        return redirect_uri in known
+
+    def get_default_redirect_uri(self) -> None:
+        """None: an app always says where it wants to be answered."""
 
 
 NOBODY = OAuthClient(
@@ -84,7 +116,7 @@ class AssertionCheck(JWTBearerClientAssertion):  # type: ignore[misc]
     """`private_key_jwt`. Every failure is the same refusal."""
 
     CLIENT_AUTH_METHOD = "private_key_jwt"
-    ALGORITHMS = ("ES256", "PS256", "EdDSA", "Ed25519")
+    ALGORITHMS = ALGORITHMS
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -111,7 +143,7 @@ class AssertionCheck(JWTBearerClientAssertion):  # type: ignore[misc]
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, object]:
         """The claims of an assertion signed by that key with an algorithm of ours."""
-        token = jwt.decode(assertion, resolve_key, algorithms=list(self.ALGORITHMS))
+        token = jwt.decode(assertion, resolve_key, algorithms=list(self.ALGORITHMS), registry=REGISTRY)
         if token.header.get("typ") not in _TYPES:
             raise InvalidClientError
         self.verify_claims(token.claims)

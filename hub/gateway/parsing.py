@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NoReturn
+from enum import StrEnum
+from typing import NoReturn, TypeVar
 
 from flask import request
 from marshmallow import Schema, ValidationError
@@ -31,6 +32,8 @@ from hub.kernel.limits import (
 )
 from schemas.base import FieldProblem, field_problems
 
+Word = TypeVar("Word", bound=StrEnum)
+
 _ID = re.compile(r"[a-z]{1,16}_[0-9a-z]{26}")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -39,19 +42,28 @@ _LENGTH_DIGITS_MAX = 10
 
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
+# Parameters that name one kind of thing look like it.
+_FORMS = {"partner": re.compile(r"[a-z0-9_]{1,40}")}
+
 
 def json_body(*, bytes_max: int = BODY_BYTES_MAX) -> object:
     """The body as strict JSON. Raises: MediaTypeUnsupported, BodyTooLarge, JsonInvalid."""
+    return parse_json(raw_body(bytes_max=bytes_max))
+
+
+def raw_body(*, bytes_max: int) -> bytes:
+    """The bytes of a body that says it is JSON. Raises: MediaTypeUnsupported, BodyTooLarge."""
     environ = request.environ
     if environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
         raise MediaTypeUnsupported("Send the body as Content-Type: application/json.")
     length = environ.get("CONTENT_LENGTH", "")
     if not (length.isascii() and length.isdigit()):
         request.max_content_length = bytes_max  # the length is not said, so Flask counts while it reads
-        return parse_json(request.get_data(cache=False))
+        return request.get_data(cache=False)
     if len(length) > _LENGTH_DIGITS_MAX or int(length) > bytes_max:
         raise BodyTooLarge(f"A body here may have {bytes_max} bytes.")
-    return parse_json(environ["wsgi.input"].read(int(length)))
+    found: bytes = environ["wsgi.input"].read(int(length))
+    return found
 
 
 def parse_json(body: bytes) -> object:
@@ -110,7 +122,7 @@ def query(allowed: Collection[str]) -> dict[str, str]:
             problems.append(FieldProblem(f"?{name[:40]}", "unknown_field", "This list has no such parameter."))
         elif len(values) > 1:
             problems.append(FieldProblem(f"?{name}", "repeated", "Give this parameter once."))
-        elif name != "cursor" and not _WORD.fullmatch(values[0].replace("+", ":")):
+        elif name != "cursor" and not _FORMS.get(name, _WORD).fullmatch(values[0].replace("+", ":")):
             problems.append(FieldProblem(f"?{name}", "invalid", "This parameter has characters that nothing here has."))
         else:
             found[name] = values[0]
@@ -125,6 +137,15 @@ def page_limit(found: Mapping[str, str]) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= PAGE_ROWS_MAX):
         raise ValidationFailed([FieldProblem("?limit", "invalid", f"A whole number from 1 to {PAGE_ROWS_MAX}.")])
     return int(text)
+
+
+def chosen(found: Mapping[str, str], name: str, words: type[Word]) -> Word | None:
+    """One of `words` from the query, None if it was not given. Raises: ValidationFailed."""
+    if name not in found:
+        return None
+    if found[name] not in list(words):
+        raise ValidationFailed([FieldProblem(f"?{name}", "invalid", f"One of {', '.join(words)}.")])
+    return words(found[name])
 
 
 def instant(found: Mapping[str, str], name: str) -> datetime | None:
@@ -173,3 +194,8 @@ def _check_texts(text: str, value: object) -> None:
     shown.encode("utf-8")
     if "\\u0000" in text and _NUL.search(shown):
         raise ValueError("a text holds U+0000")
+
+
+def as_sent(body: Mapping[str, object]) -> dict[str, object]:
+    """A loaded body with times as text again, so that it can be compared with a later one."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in body.items()}

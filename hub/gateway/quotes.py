@@ -8,6 +8,8 @@ from hub.gateway.door import Door
 from hub.gateway.parsing import json_body, loaded
 from hub.gateway.replies import Reply, json_reply
 from hub.kernel.ids import new_id
+from hub.members.errors import MemberMissing
+from hub.members.service import knows_member
 from hub.rates.rendering import quote_view
 from hub.rates.types import PriceRequest
 from schemas.conversions import QuoteRequest
@@ -33,10 +35,13 @@ class QuoteRoutes:
         now = services.clock.now()
         wanted = _price_request(body)
         member = str(body.get("member", ""))
+        # Priced with the hub's own view: a cap counts what a member had through every partner's client.
         with services.database.read() as work:
             catalogue = services.catalogues.get(work)
             campaigns = catalogue.campaigns.get((wanted.source_unit, wanted.target_unit), ())
             capped = member and any(campaign.member_cap is not None for campaign in campaigns)
+            if capped and principal.partner and not knows_member(work, member, partner=principal.partner):
+                raise MemberMissing("There is no such member.", pointer="#/member")
             used = services.conversions.bonus_used(work, member) if capped else {}
         quote = services.quoter.quote(
             catalogue,

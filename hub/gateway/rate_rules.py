@@ -1,6 +1,6 @@
-"""`/v1/rate-rules`: everybody may look; the hub's operators propose, activate (a second one) and withdraw."""
+"""`/v1/rate-rules`: everybody may look; operators propose, activate, withdraw, stop and start; partners approve."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 
@@ -8,32 +8,29 @@ from flask import Flask
 
 from hub.access.scopes import Scope
 from hub.access.types import Principal
+from hub.agreements import service as agreements
+from hub.agreements.refusals import UnitMissing
+from hub.gateway.approving import approve_route, may_see_route
 from hub.gateway.door import Door
 from hub.gateway.idempotency import Answer
-from hub.gateway.parsing import checked_id, json_body, loaded, page_limit, query
-from hub.gateway.refusals import ValidationFailed
-from hub.gateway.rendering import compact
-from hub.gateway.replies import Reply, json_reply
-from hub.kernel.clock import parse_rfc3339
-from hub.rates.catalogue import Catalogue
+from hub.gateway.moving import Move, Moves, Step, shown_answer
+from hub.gateway.parsing import as_sent, checked_id, chosen, json_body, loaded
+from hub.gateway.replies import Reply
+from hub.rates import service as rates
 from hub.rates.refusals import RuleMissing
 from hub.rates.rendering import rule_view
-from hub.rates.rules import activate_rule, get_rule, list_rules, propose_rule, withdraw_rule
 from hub.rates.types import Block, Fee, RateRule, RuleDraft, RuleState
 from hub.storage import Work
-from schemas.base import FieldProblem
 from schemas.conversions import NothingRequest
+from schemas.moves import ActivationRequest, ReasonRequest
 from schemas.rates import RateRuleRequest, WithdrawalRequest
 
 _RULE = RateRuleRequest()
-_WITHDRAWAL = WithdrawalRequest()
-_NOTHING = NothingRequest()
 _ROUTE = "/v1/rate-rules"
-_NO_TIME = parse_rfc3339("2000-01-01T00:00:00Z")  # rules are listed by id; a cursor needs an instant, any will do
 
 
 class RateRuleRoutes:
-    """A client sees rules between units of its own kind, live or test; what is only proposed is the operators'."""
+    """A client sees rules between units of its own kind, live or test; what is only proposed, those it names."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -44,42 +41,46 @@ class RateRuleRoutes:
             (_ROUTE, "GET", self.list),
             (_ROUTE, "POST", self.propose),
             (f"{_ROUTE}/<id>", "GET", self.get),
-            (f"{_ROUTE}/<id>/activate", "POST", self.activate),
-            (f"{_ROUTE}/<id>/withdraw", "POST", self.withdraw),
         ):
             name = f"rate_rules.{view.__name__}"
             app.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
+        scope, nothing = Scope.RATES_WRITE, NothingRequest()
+        moves = Moves(self._door, _ROUTE, read=_seen, check=checked_id)
+        moves.register(
+            app,
+            "rate_rules",
+            (
+                Move("approve", Scope.APPROVALS_WRITE, nothing, _approve, by_partner=True),
+                Move("activate", scope, ActivationRequest(), _activate),
+                Move("withdraw", scope, WithdrawalRequest(), _withdraw),
+                Move("stop", scope, ReasonRequest(), _stop),
+                Move("propose-start", scope, nothing, _propose_start),
+                Move("start", scope, nothing, _start),
+            ),
+        )
 
     def list(self) -> Reply:
-        """Rules in the order in which they were proposed. A page may be shorter than its limit and not be the last."""
+        """Rules in the order in which they were proposed."""
         principal = self._door.caller(Scope.RATES_READ)
-        found = query(("limit", "cursor", "source_unit", "target_unit", "state"))
-        limit, cursors = page_limit(found), self._door.cursors
-        after = cursors.read(found.get("cursor"), route=_ROUTE, filters=found)
-        with self._door.services.database.read() as work:
-            catalogue = self._door.services.catalogues.get(work)
-            rows = list_rules(
+        listing = self._door.listing(("source_unit", "target_unit", "state"))
+        state = chosen(listing.filters, "state", RuleState)
+        with self._door.reading(principal) as work:
+            rows = rates.list_rules(
                 work,
-                source_unit=found.get("source_unit"),
-                target_unit=found.get("target_unit"),
-                state=_state(found),
-                after=after[1] if after else "",
-                limit=limit + 1,
+                source_unit=listing.get("source_unit"),
+                target_unit=listing.get("target_unit"),
+                state=state,
+                after=listing.last,
+                limit=listing.limit + 1,
+                live=principal.live,
             )
-        shown = [rule_view(row) for row in rows[:limit] if _may_see(principal, row, catalogue)]
-        more = len(rows) > limit
-        cursor = cursors.write(_NO_TIME, rows[limit - 1].id, route=_ROUTE, filters=found) if more else None
-        return self._door.page(shown, cursor)
+        return listing.page(rows, rule_view, _position)
 
     def get(self, id: str) -> Reply:
         """One rule."""
         principal = self._door.caller(Scope.RATES_READ)
-        with self._door.services.database.read() as work:
-            catalogue = self._door.services.catalogues.get(work)
-            rule = get_rule(work, checked_id(id))
-        if not _may_see(principal, rule, catalogue):
-            raise RuleMissing("There is no such rate rule.")
-        return json_reply(rule_view(rule))
+        with self._door.reading(principal) as work:
+            return self._door.shown(_seen(work, checked_id(id), principal))
 
     def propose(self) -> Reply:
         """Write a rule down; it prices nothing yet."""
@@ -88,51 +89,49 @@ class RateRuleRoutes:
         draft = _draft(body)
 
         def effect(work: Work, now: datetime) -> Answer:
-            id = propose_rule(work, draft, actor=principal.client_id, now=now)
-            return _rule_answer(work, id, status=201)
+            if agreements.is_live(work, unit=draft.source_unit) != principal.live:
+                raise UnitMissing(f"There is no unit {draft.source_unit}.", unit=draft.source_unit)
+            id = rates.propose_rule(work, draft, actor=principal.actor, now=now)
+            return shown_answer(_seen(work, id, principal), f"{_ROUTE}/{id}", status=201)
 
-        return self._perform(principal, "rate_rules", effect, _as_sent(body))
-
-    def activate(self, id: str) -> Reply:
-        """Let a proposed rule price."""
-        principal = self._door.operator(Scope.RATES_WRITE)
-        body = loaded(_NOTHING, json_body())
-        known = checked_id(id)
-
-        def effect(work: Work, now: datetime) -> Answer:
-            activate_rule(work, known, actor=principal.client_id, now=now)
-            return _rule_answer(work, known, status=200)
-
-        return self._perform(principal, "rate_rules.activate", effect, body)
-
-    def withdraw(self, id: str) -> Reply:
-        """Take a rule back for a pricing error."""
-        principal = self._door.operator(Scope.RATES_WRITE)
-        body = loaded(_WITHDRAWAL, json_body())
-        known = checked_id(id)
-
-        def effect(work: Work, now: datetime) -> Answer:
-            withdraw_rule(work, known, actor=principal.client_id, reason=str(body["reason"]), now=now)
-            return _rule_answer(work, known, status=200)
-
-        return self._perform(principal, "rate_rules.withdraw", effect, body)
-
-    def _perform(
-        self, principal: Principal, route: str, effect: Callable[[Work, datetime], Answer], content: object
-    ) -> Reply:
-        asked = self._door.asked(principal, route, effect, content)
-        return self._door.answer(self._door.writing.perform(asked))
+        return self._door.perform(principal, "rate_rules", effect, as_sent(body))
 
 
-def _may_see(principal: Principal, rule: RateRule, catalogue: Catalogue) -> bool:
-    unit = catalogue.roster.units.get(rule.source_unit)
-    if unit is None or catalogue.roster.partners[unit.partner].live != principal.live:
-        return False
-    return not principal.partner or rule.state is not RuleState.PROPOSED
+def _seen(work: Work, id: str, principal: Principal) -> Mapping[str, object]:
+    """A rule that this caller may see. Raises: RuleMissing."""
+    rule = rates.get_rule(work, id)
+    if not may_see_route(work, principal, rule):
+        raise RuleMissing("There is no such rate rule.")
+    return rule_view(rule)
 
 
-def _rule_answer(work: Work, id: str, *, status: int) -> Answer:
-    return Answer(status, compact(rule_view(get_rule(work, id))), f"{_ROUTE}/{id}")
+def _position(rule: RateRule) -> tuple[str, ...]:
+    return (rule.id,)
+
+
+def _approve(work: Work, id: str, step: Step) -> None:
+    if not approve_route(work, rates.get_rule(work, id), step):
+        raise RuleMissing("There is no such rate rule.")
+
+
+def _activate(work: Work, id: str, step: Step) -> None:
+    rates.activate_rule(work, id, actor=step.actor, now=step.now, signed_by=step.text("signed_by"))
+
+
+def _withdraw(work: Work, id: str, step: Step) -> None:
+    rates.withdraw_rule(work, id, actor=step.actor, reason=step.text("reason"), now=step.now)
+
+
+def _stop(work: Work, id: str, step: Step) -> None:
+    rates.stop_rule(work, id, actor=step.actor, reason=step.text("reason"), now=step.now)
+
+
+def _propose_start(work: Work, id: str, step: Step) -> None:
+    rates.propose_start_rule(work, id, actor=step.actor, now=step.now)
+
+
+def _start(work: Work, id: str, step: Step) -> None:
+    rates.start_rule(work, id, actor=step.actor, now=step.now)
 
 
 def _draft(body: Mapping[str, object]) -> RuleDraft:
@@ -171,16 +170,3 @@ def _fee(fee: Mapping[str, object]) -> Fee:
 def _whole(value: object) -> int:
     assert isinstance(value, int)
     return value
-
-
-def _as_sent(body: Mapping[str, object]) -> dict[str, object]:
-    """The body with times as text again, so that it can be compared with a later one."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in body.items()}
-
-
-def _state(found: Mapping[str, str]) -> RuleState | None:
-    if "state" not in found:
-        return None
-    if found["state"] not in list(RuleState):
-        raise ValidationFailed([FieldProblem("?state", "invalid", f"One of {', '.join(RuleState)}.")])
-    return RuleState(found["state"])

@@ -62,6 +62,54 @@ class CursorInvalid(HubError):
     code = "cursor_invalid"
 
 
+class CursorExpired(HubError):
+    """A cursor that is too old to go on from."""
+
+    code = "cursor_expired"
+
+
+class PreconditionMissing(HubError):
+    """A change without If-Match, which says what version of the thing was seen."""
+
+    code = "precondition_missing"
+
+
+class PreconditionInvalid(HubError):
+    """An If-Match that is no list of entity tags."""
+
+    code = "precondition_invalid"
+
+
+class PreconditionFailed(HubError):
+    """A change of something that has changed since it was seen."""
+
+    code = "precondition_failed"
+
+
+class ActingMissing(HubError):
+    """An operator who does what is a partner's to do, without saying for which partner and why."""
+
+    code = "acting_missing"
+
+
+class ActingInvalid(HubError):
+    """An operator who acts for a partner that cannot be, or for no readable reason."""
+
+    code = "acting_invalid"
+
+
+class ActingNotAllowed(HubError):
+    """A partner's client that says it acts for somebody."""
+
+    code = "acting_not_allowed"
+
+
+class ClientOfHub(HubError):
+    """One of the hub's own clients, which are not made or renewed over HTTP."""
+
+    code = "client_of_hub"
+
+
 class TokenMissing(HubError):
     """A request without an access token."""
 

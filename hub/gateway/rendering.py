@@ -7,11 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from hub.agreements.types import Partner, Unit
+from hub.access.types import Client
+from hub.agreements.types import Agreement, Partner, Unit
+from hub.audit import AuditEntry
 from hub.conversion.types import Conversion, Moment
-from hub.kernel.amounts import fraction_text
+from hub.kernel.amounts import decimal_text, fraction_text
 from hub.kernel.clock import rfc3339
-from hub.members.types import Link
+from hub.members.types import Link, Member
+from hub.notifications.types import Received
 
 Shown = Mapping[str, object]
 
@@ -90,6 +93,66 @@ def partner_view(partner: Partner) -> Shown:
     }
 
 
+def agreement_view(agreement: Agreement, *, to_partner: bool) -> Shown:
+    """A version of an agreement. to_partner: for its partner, who is not told the names of the hub's operators."""
+    return {
+        "id": agreement.version,
+        "partner": agreement.partner,
+        "state": agreement.state,
+        "currency": agreement.currency,
+        "ledger_scale": agreement.ledger_scale,
+        "billing_percent": fraction_text(agreement.billing_percent),
+        "net_debit_cap": decimal_text(agreement.net_debit_cap, agreement.ledger_scale),
+        "reversals": agreement.reversals,
+        "effective_from": rfc3339(agreement.effective_from),
+        "effective_until": _time(agreement.effective_until),
+        "settlement_model": agreement.settlement_model,
+        "calendar": agreement.calendar,
+        "late_days": agreement.late_days,
+        "notes": agreement.notes,
+        "prices": [
+            {"unit": price.unit, "kind": price.kind, "per_thousand": fraction_text(price.per_thousand)}
+            for price in agreement.prices
+        ],
+        "approved_by": list(agreement.approved_by),
+        "proposed_at": rfc3339(agreement.proposed_at),
+        "proposed_by": None if to_partner else agreement.proposed_by,
+        "activated_at": _time(agreement.activated_at),
+        "activated_by": None if to_partner else agreement.activated_by,
+    }
+
+
+def client_view(client: Client) -> Shown:
+    """A client without what it proves itself with."""
+    return {
+        "id": client.id,
+        "partner": client.partner or None,
+        "auth": client.auth,
+        "scopes": list(client.scopes),
+        "live": client.live,
+        "state": client.state,
+        "created_at": rfc3339(client.created_at),
+    }
+
+
+def audit_view(entry: AuditEntry) -> Shown:
+    """One deed; `seal` covers it and every deed before it."""
+    return {
+        "number": entry.number,
+        "at": rfc3339(entry.recorded_at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "facts": dict(entry.facts),
+        "seal": entry.seal.hex(),
+    }
+
+
+def member_view(member: Member) -> Shown:
+    """A member, for the partner whose it is."""
+    return {"id": member.id, "reference": member.reference, "created_at": rfc3339(member.created_at)}
+
+
 def link_view(link: Link) -> Shown:
     """A link, for those who recorded it or whose membership it is."""
     return {
@@ -99,9 +162,26 @@ def link_view(link: Link) -> Shown:
         "membership": link.membership,
         "state": link.state,
         "reason": link.reason or None,
+        "tier": link.tier or None,
         "debit_by": list(link.debit_by),
         "created_at": rfc3339(link.created_at),
         "proven_at": _time(link.proven_at),
+    }
+
+
+def notification_view(received: Received) -> Shown:
+    """What a partner sent and what became of it, without its body."""
+    return {
+        "id": received.id,
+        "partner": received.partner,
+        "sender_id": received.sender_id,
+        "type": received.kind or None,
+        "subject": received.subject or None,
+        "state": received.state,
+        "reason": received.reason or None,
+        "signed_at": rfc3339(received.signed_at),
+        "received_at": rfc3339(received.received_at),
+        "ended_at": _time(received.ended_at),
     }
 
 

@@ -27,6 +27,13 @@ class Reply(Response):
         self.body = body
         self.lines = [("Content-Type", kind), ("Content-Length", str(len(body)))]
 
+    @classmethod
+    def without_body(cls, status: int) -> "Reply":
+        """An answer that has no content, such as 204 and 304."""
+        reply = cls(b"", status, "")
+        reply.lines = []
+        return reply
+
     def add(self, name: str, value: str) -> None:
         """One more header."""
         self.lines.append((name, value))

@@ -3,30 +3,42 @@
 Knows the shapes of its neighbours. Builds nothing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from hub.access.guard import Guard
 from hub.access.vault import Vault
+from hub.conversion.accepting import Groundwork
 from hub.conversion.states import ConversionState
-from hub.conversion.types import Acceptance, Conversion, Moment, ReversalRequest
+from hub.conversion.types import Acceptance, Cancellation, Conversion, Moment, ReversalRequest
+from hub.gateway.ageing import AGEING, Ageing
+from hub.hosted.directory import ProgrammeDirectory
+from hub.hosted.service import Hosted
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError
+from hub.notifications.types import Sender
 from hub.rates.catalogue import CatalogueCache
 from hub.rates.quotes import Quoter
 from hub.storage import Database, Work
+from hub.webhooks.destinations import Destinations
+from partners.check_digits import CheckDigit
 
 
 class ConversionsPort(Protocol):
     """The calls of conversions that the door makes; see `hub.conversion.service`."""
 
-    def accept(self, work: Work, requests: Sequence[Acceptance], *, now: datetime) -> list[Conversion | HubError]:
+    def lay_ground(self, work: Work, requests: Sequence[Acceptance]) -> Groundwork:
+        """Ask for what `accept` has to know of these requests."""
+
+    def accept(
+        self, work: Work, requests: Sequence[Acceptance], *, now: datetime, ground: Groundwork | None = None
+    ) -> list[Conversion | HubError]:
         """Carry out quotes."""
 
-    def cancel(self, work: Work, ids: Sequence[tuple[str, str]], *, now: datetime) -> list[Conversion | HubError]:
-        """Cancel what was not sent yet, by (id, the client's partner)."""
+    def cancel(self, work: Work, requests: Sequence[Cancellation], *, now: datetime) -> list[Conversion | HubError]:
+        """Cancel what was not sent yet."""
 
     def reverse(self, work: Work, requests: Sequence[ReversalRequest], *, now: datetime) -> list[Conversion | HubError]:
         """Convert back, whole or in part."""
@@ -34,7 +46,7 @@ class ConversionsPort(Protocol):
     def bonus_used(self, work: Work, member: str) -> dict[str, int]:
         """Bonus points this member had so far, by campaign."""
 
-    def get(self, work: Work, id: str, *, client_partner: str) -> Conversion:
+    def get(self, work: Work, id: str, *, client_partner: str, live: bool) -> Conversion:
         """One conversion that this partner may see."""
 
     def list(
@@ -49,10 +61,11 @@ class ConversionsPort(Protocol):
         limit: int,
         since: datetime | None,
         until: datetime | None,
+        live: bool,
     ) -> list[Conversion]:
         """Conversions that this partner may see, newest first."""
 
-    def timeline(self, work: Work, id: str, *, client_partner: str) -> Sequence[Moment]:
+    def timeline(self, work: Work, id: str, *, client_partner: str, live: bool) -> Sequence[Moment]:
         """What happened to one, oldest first."""
 
 
@@ -61,8 +74,12 @@ class Services:
     """Everything a process of the door works with.
 
     public_url: issuer and base of links, never a request's Host. broker_answers: whether messages can be carried right
-    now. number_pattern: what membership numbers of a partner look like (a regular expression). requests_per_minute: one
-    client's allowance in one process. batch_requests_max: requests that one transaction takes at most.
+    now. number_pattern: what membership numbers of a partner look like (a regular expression). senders:
+    how a partner proves its notifications; None for no partner. requests_per_minute: one
+    client's allowance. ageing: which routes are growing old. people_secret: keys the hashes of logins and addresses.
+    proxy_hops: proxies of our own in front, whose X-Forwarded-For is believed. token_requests_per_minute: one client's
+    over all processes. destinations: where webhooks may be sent.
+    over all processes. check_digit: how membership numbers of a partner must end.
     """
 
     database: Database
@@ -70,10 +87,19 @@ class Services:
     vault: Vault
     guard: Guard
     conversions: ConversionsPort
+    programmes: ProgrammeDirectory
+    hosted: Hosted
     catalogues: CatalogueCache
     quoter: Quoter
     public_url: str
     broker_answers: Callable[[], bool]
     number_pattern: Callable[[str], str]
+    senders: Callable[[str], Sender | None]
+    people_secret: bytes = field(repr=False)
+    check_digit: Callable[[str], CheckDigit] = lambda _partner: CheckDigit.NONE
     requests_per_minute: int = 600_000
     lag_seconds_max: int = 300
+    proxy_hops: int = 0
+    token_requests_per_minute: int = 600
+    destinations: Destinations = field(default_factory=Destinations)
+    ageing: Mapping[tuple[str, str], Ageing] = field(default_factory=lambda: AGEING)

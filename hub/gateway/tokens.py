@@ -1,50 +1,52 @@
-"""OAuth 2: the token endpoint (client credentials), its metadata and the public keys.
+"""OAuth 2: the token endpoint, pushed requests, introspection, revocation, the metadata and the public keys.
 
-Knows OAuth's wire forms through Authlib, whose defaults that are not safe enough are overridden. Errors here have
-OAuth's own JSON (RFC 6749 §5.2), not problem+json. Further grants register on the same server.
+Knows OAuth's wire forms through Authlib. Errors here have OAuth's own JSON (RFC 6749 §5.2), not problem+json; only a
+pace that is too fast is a problem like everywhere else.
 """
 
-import base64
-import binascii
-from datetime import datetime
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from flask import Flask, request
 
-from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
-from authlib.oauth2 import OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
-from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
-from authlib.oauth2.rfc6750 import BearerTokenGenerator
-from flask import Flask, Request, request
-
-from hub.access.clients import ClientMissing
+from hub.access.grants import end_grant, known_refresh
+from hub.access.proofs import PROOF_ALGORITHMS
+from hub.access.pushed import REQUEST_SECONDS, push_request
 from hub.access.scopes import Scope
-from hub.access.service import get_client
-from hub.access.tokens import TOKEN_SECONDS
+from hub.access.service import revoke_token
+from hub.access.tokens import TokenInvalid
+from hub.access.types import CallerKind, Client
 from hub.gateway.door import Door
-from hub.gateway.oauth_clients import NOBODY, AssertionCheck, OAuthClient
+from hub.gateway.oauth_asking import checked_parameters
+from hub.gateway.oauth_clients import AssertionCheck, OAuthClient
+from hub.gateway.oauth_forms import AUTH_METHODS, CONFIDENTIAL_METHODS, check_form
+from hub.gateway.oauth_server import OAuthServer, ProofRefused
 from hub.gateway.replies import Reply, json_reply
-from hub.gateway.services import Services
-from hub.kernel.limits import BODY_BYTES_MAX
+from hub.kernel.clock import to_seconds
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+AUTHORIZE_PATH = "/oauth/authorize"
 
-_FORM = "application/x-www-form-urlencoded"
-_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 _PUBLIC = "public, max-age=300"  # seconds; a next key is published long before it signs
+
+# What a client sends to prove itself is no part of what it asks for.
+_CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
 
 
 class TokenRoutes:
-    """`/oauth/token`, `/.well-known/oauth-authorization-server`, `/jwks.json`."""
+    """`/oauth/token`, `/oauth/par`, `/oauth/introspect`, `/oauth/revoke`, the metadata, `/jwks.json`."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._server = _Server(door.services)
+        self._server = OAuthServer(door.services)
 
     def register(self, app: Flask) -> None:
         """Add the routes."""
         self._server.init_app(app)
         for path, method, view in (
             (TOKEN_PATH, "POST", self.token),
+            ("/oauth/par", "POST", self.push),
+            ("/oauth/introspect", "POST", self.introspect),
+            ("/oauth/revoke", "POST", self.revoke),
             ("/.well-known/oauth-authorization-server", "GET", self.metadata),
             ("/jwks.json", "GET", self.keys),
         ):
@@ -52,27 +54,82 @@ class TokenRoutes:
 
     def token(self) -> Reply:
         """An access token for a client that proves who it is."""
-        request.max_content_length = BODY_BYTES_MAX
+        self._server.pace_address()
         try:
-            _check_form(request)
+            check_form(request)
         except OAuth2Error as refusal:
             return self._server.handle_error_response(request, refusal)
         reply: Reply = self._server.create_token_response()
         return reply
 
+    def push(self) -> Reply:
+        """Keep an authorization request of an app under a handle. Source: RFC 9126 §2."""
+        self._server.pace_address()
+        try:
+            check_form(request)
+            sent = self._server.create_oauth2_request(None)
+            client = self._server.authenticate_client(sent, AUTH_METHODS)
+            parameters = self._checked(client)
+        except OAuth2Error as refusal:
+            refusal.redirect_uri = None  # the app itself is asking, not a browser
+            return self._server.handle_error_response(request, refusal)
+        services = self._door.services
+        with services.database.work() as work:
+            uri = push_request(work, parameters, client=client.get_client_id(), now=services.clock.now())
+        return json_reply({"request_uri": uri, "expires_in": REQUEST_SECONDS}, 201)
+
+    def introspect(self) -> Reply:
+        """What a token is worth, to whom may know. Source: RFC 7662."""
+        self._server.pace_address()
+        try:
+            check_form(request)
+            client = self._server.authenticate_client(self._server.create_oauth2_request(None), CONFIDENTIAL_METHODS)
+            text = _token_of()
+        except OAuth2Error as refusal:
+            return self._server.handle_error_response(request, refusal)
+        found = self._access_token(text, client.client) or self._refresh_token(text, client.client)
+        return json_reply(found or {"active": False})
+
+    def revoke(self) -> Reply:
+        """End a token: a refresh token with its whole family, an access token alone. Source: RFC 7009."""
+        self._server.pace_address()
+        try:
+            check_form(request)
+            client = self._server.authenticate_client(self._server.create_oauth2_request(None), AUTH_METHODS)
+            text = _token_of()
+        except OAuth2Error as refusal:
+            return self._server.handle_error_response(request, refusal)
+        self._end(text, client)
+        # The same answer for a token that is not there or not this client's: there is nothing to be learned.
+        return json_reply({})
+
     def metadata(self) -> Reply:
         """What this server supports. Source: RFC 8414."""
         base = self._door.services.public_url
+        algorithms = list(AssertionCheck.ALGORITHMS)
         response = json_reply(
             {
                 "issuer": base,
+                "authorization_endpoint": base + AUTHORIZE_PATH,
                 "token_endpoint": base + TOKEN_PATH,
+                "pushed_authorization_request_endpoint": f"{base}/oauth/par",
+                "introspection_endpoint": f"{base}/oauth/introspect",
+                "revocation_endpoint": f"{base}/oauth/revoke",
                 "jwks_uri": f"{base}/jwks.json",
                 "scopes_supported": sorted(Scope),
-                "response_types_supported": [],
-                "grant_types_supported": ["client_credentials"],
-                "token_endpoint_auth_methods_supported": _AUTH_METHODS,
-                "token_endpoint_auth_signing_alg_values_supported": list(AssertionCheck.ALGORITHMS),
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+                "code_challenge_methods_supported": ["S256"],
+                "authorization_response_iss_parameter_supported": True,
+                "require_pushed_authorization_requests": False,
+                "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
+                "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+                "token_endpoint_auth_signing_alg_values_supported": algorithms,
+                "introspection_endpoint_auth_methods_supported": list(CONFIDENTIAL_METHODS),
+                "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+                "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+                "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
                 "service_documentation": f"{base}/docs",
             }
         )
@@ -85,105 +142,81 @@ class TokenRoutes:
         response.add("Cache-Control", _PUBLIC)
         return response
 
+    def _checked(self, client: OAuthClient) -> dict[str, str]:
+        """The parameters of a pushed request, as good as they have to be at the authorization endpoint later."""
+        parameters = {name: value for name, value in request.form.items() if name not in _CREDENTIALS}
+        if "request_uri" in parameters:
+            raise InvalidRequestError("A pushed request names no request_uri.")
+        parameters["client_id"] = client.get_client_id()
+        # With a proof, the request is bound to its key as if dpop_jkt had named it (RFC 9449 §10.1).
+        if "HTTP_DPOP" in request.environ:
+            shown = self._server.shown_key(client)
+            if parameters.setdefault("dpop_jkt", shown) != shown:
+                raise ProofRefused("dpop_jkt names another key than the proof.")
+        checked_parameters(self._server, client, parameters)
+        return parameters
 
-class _TokenRequest(FlaskOAuth2Request):  # type: ignore[misc]
-    """A request whose address is the configured one: Host is whatever the sender wrote."""
+    def _access_token(self, text: str, client: Client) -> dict[str, object] | None:
+        try:
+            principal, until = self._door.services.guard.until(text)
+        except TokenInvalid:
+            return None
+        if not _may_see(client, principal.client_id):
+            return None
+        issuer = self._door.services.public_url
+        found: dict[str, object] = {
+            "active": True,
+            "token_type": "DPoP" if principal.bound_to else "Bearer",
+            "client_id": principal.client_id,
+            "sub": principal.subject,
+            "scope": " ".join(sorted(principal.scopes)),
+            "jti": principal.jti,
+            "exp": to_seconds(until),
+            "iss": issuer,
+            "aud": issuer,
+        }
+        return {**found, "cnf": {"jkt": principal.bound_to}} if principal.bound_to else found
 
-    def __init__(self, sent: Request, uri: str) -> None:
-        OAuth2Request.__init__(self, method=sent.method, uri=uri, headers=sent.headers)
-        self._request = sent
-        self.payload = FlaskOAuth2Payload(sent)
+    def _refresh_token(self, text: str, client: Client) -> dict[str, object] | None:
+        services = self._door.services
+        with services.database.read() as work:
+            found = known_refresh(work, text, client=client.id, now=services.clock.now())
+        if found is None or not found[1]:
+            return None
+        grant = found[0]
+        return {
+            "active": True,
+            "client_id": grant.client,
+            "sub": grant.subject,
+            "scope": " ".join(grant.scopes),
+            "exp": to_seconds(grant.expires_at),
+            "iss": services.public_url,
+        }
 
-
-class _Server(AuthorizationServer):  # type: ignore[misc]
-    """Authlib's server over the hub's clients and tokens."""
-
-    def __init__(self, services: Services) -> None:
-        super().__init__(query_client=self._find, save_token=lambda _token, _request: None)
-        self._services = services
-        self.register_grant(_ClientCredentials)
-        check = AssertionCheck(services)
-        self.register_client_auth_method(AssertionCheck.CLIENT_AUTH_METHOD, check)
-
-    def load_config(self, _config: object) -> None:
-        """Nothing from Flask's configuration: the defaults there are tokens that live for ten days."""
-        generator = BearerTokenGenerator(self._issue, expires_generator=TOKEN_SECONDS)
-        self.register_token_generator("default", generator)
-        self.scopes_supported = list(Scope)
-
-    def create_oauth2_request(self, _request: object) -> OAuth2Request:
-        """The request of the moment."""
-        return _TokenRequest(request, self._services.public_url + TOKEN_PATH)
-
-    def handle_error_response(self, _request: object, error: OAuth2Error) -> Reply:
-        """OAuth's error. One text for every failed authentication, so that nobody learns which clients exist."""
-        unknown = isinstance(error, InvalidClientError)
-        body = {"error": error.error}
-        description = "Client authentication failed." if unknown else error.get_error_description()
-        if description:
-            body["error_description"] = str(description)
-        response = json_reply(body, 401 if unknown else error.status_code)
-        response.add("Pragma", "no-cache")
-        if unknown:
-            response.add("WWW-Authenticate", 'Basic realm="hub", charset="UTF-8"')
-        return response
-
-    def handle_response(self, status: int, payload: object, headers: list[tuple[str, str]]) -> Reply:
-        """What Authlib has decided, as an answer of ours."""
-        reply = json_reply(payload, status)
-        for name, value in headers:
-            if name.lower() != "content-type":
-                reply.add(name, value)
-        return reply
-
-    def _find(self, client_id: str) -> OAuthClient:
-        """The client, or nobody: a client whose every check takes as long and fails."""
-        now: datetime = self._services.clock.now()
-        if "\0" in client_id:
-            return NOBODY
-        with self._services.database.read() as work:
-            try:
-                return OAuthClient(get_client(work, client_id, now=now))
-            except ClientMissing:
-                return NOBODY
-
-    def _issue(self, client: OAuthClient, grant_type: str, user: object, scope: str) -> str:
-        assert grant_type == "client_credentials"
-        assert user is None
-        return self._services.guard.issue(client.client, scope.split())
-
-
-class _ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = _AUTH_METHODS
+    def _end(self, text: str, client: OAuthClient) -> None:
+        services, id = self._door.services, client.get_client_id()
+        now = services.clock.now()
+        try:
+            principal, until = services.guard.until(text)
+        except TokenInvalid:
+            with services.database.work() as work:
+                found = known_refresh(work, text, client=id, now=now)
+                if found is not None:
+                    end_grant(work, found[0].id, actor=f"client:{id}", reason="revoked by the app", now=now)
+            return
+        if principal.client_id == id:
+            with services.database.work() as work:
+                revoke_token(work, principal.jti, expires_at=until, now=now)
 
 
-def _check_form(sent: Request) -> None:
-    """What Authlib lets pass and RFC 6749 §2.3 and §3.2 do not. Raises: InvalidRequestError, InvalidClientError."""
-    if sent.mimetype != _FORM:
-        raise InvalidRequestError(f"Send the parameters as {_FORM}.")
-    if sent.query_string:
-        raise InvalidRequestError("Send the parameters in the body, not in the query.")
-    form = sent.form
-    if any(len(values) > 1 for _, values in form.lists()):
-        raise InvalidRequestError("A parameter is repeated.")
-    header = sent.environ.get("HTTP_AUTHORIZATION")
-    if sum((header is not None, "client_secret" in form, "client_assertion" in form)) > 1:
-        raise InvalidRequestError("Authenticate in one way only.")
-    if header is not None:
-        named = _basic_client(str(header))
-        if form.get("client_id", named) != named:
-            raise InvalidRequestError("client_id is another one than that of the Authorization header.")
+def _token_of() -> str:
+    """The token that is asked about. Raises: InvalidRequestError."""
+    text = request.form.get("token", "")
+    if not text:
+        raise InvalidRequestError("Send the token.")
+    return text
 
 
-def _basic_client(header: str) -> str:
-    """The client id of Basic credentials. Raises: InvalidClientError where they cannot be read."""
-    kind, _, token = header.partition(" ")
-    if kind.lower() != "basic":
-        raise InvalidClientError
-    try:
-        name, colon, _ = base64.b64decode(token.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError) as fault:
-        raise InvalidClientError from fault
-    if not colon:
-        raise InvalidClientError
-    return name
+def _may_see(client: Client, owner: str) -> bool:
+    """A client sees its own tokens; a program of the hub's operators, as a resource server would, sees all."""
+    return client.id == owner or (client.kind is CallerKind.OPERATOR and client.people is None)

@@ -1,19 +1,25 @@
-"""`/v1/units` and `/v1/partners`: what there is to convert, and between whom."""
+"""`/v1/units`: what there is to convert; operators add units to partners."""
+
+from datetime import datetime
 
 from flask import Flask
 
 from hub.access.scopes import Scope
+from hub.agreements import service as agreements
 from hub.agreements.refusals import PartnerMissing
-from hub.agreements.types import Partner, Unit
+from hub.agreements.types import Unit
 from hub.gateway.door import Door
-from hub.gateway.parsing import page_limit, query
-from hub.gateway.rendering import partner_view, unit_view
-from hub.gateway.replies import Reply, json_reply
-from hub.kernel.clock import parse_rfc3339
-from hub.rates.catalogue import Catalogue
+from hub.gateway.idempotency import Answer
+from hub.gateway.moving import shown_answer
+from hub.gateway.parsing import json_body, loaded
+from hub.gateway.refusals import NotFound
+from hub.gateway.rendering import unit_view
+from hub.gateway.replies import Reply
+from hub.storage import Work
+from schemas.partners import UnitRequest
 
-# Units and partners are listed by code; a cursor needs an instant, and theirs does not matter.
-_NO_TIME = parse_rfc3339("2000-01-01T00:00:00Z")
+_ROUTE = "/v1/units"
+_UNIT = UnitRequest()
 
 
 class UnitRoutes:
@@ -24,55 +30,59 @@ class UnitRoutes:
 
     def register(self, app: Flask) -> None:
         """Add the routes."""
-        for path, view in (
-            ("/v1/units", self.units),
-            ("/v1/partners", self.partners),
-            ("/v1/partners/<code>", self.partner),
+        for path, method, view in (
+            (_ROUTE, "GET", self.list),
+            (_ROUTE, "POST", self.add),
+            (f"{_ROUTE}/<code>", "GET", self.get),
         ):
-            app.add_url_rule(path, f"units.{view.__name__}", view, methods=["GET"], provide_automatic_options=False)
+            app.add_url_rule(path, f"units.{view.__name__}", view, methods=[method], provide_automatic_options=False)
 
-    def units(self) -> Reply:
+    def list(self) -> Reply:
         """Units by code."""
         principal = self._door.caller(Scope.UNITS_READ)
-        found = query(("limit", "cursor", "partner"))
-        catalogue = self._catalogue()
+        listing = self._door.listing(("partner",))
+        roster, partner = self._door.catalogue().roster, listing.get("partner")
         rows = [
             unit
-            for unit in sorted(catalogue.roster.units.values(), key=_code)
-            if catalogue.roster.partners[unit.partner].live == principal.live
-            and found.get("partner", unit.partner) == unit.partner
+            for code, unit in sorted(roster.units.items())
+            if code > listing.last
+            and partner in (None, unit.partner)
+            and roster.partners[unit.partner].live == principal.live
         ]
-        return self._page(rows, "/v1/units", found)
+        return listing.page(rows[: listing.limit + 1], unit_view, lambda unit: (unit.code,))
 
-    def partners(self) -> Reply:
-        """Partners by code."""
-        principal = self._door.caller(Scope.PARTNERS_READ)
-        found = query(("limit", "cursor"))
-        partners = sorted(self._catalogue().roster.partners.values(), key=_code)
-        return self._page([one for one in partners if one.live == principal.live], "/v1/partners", found)
+    def get(self, code: str) -> Reply:
+        """One unit."""
+        principal = self._door.caller(Scope.UNITS_READ)
+        roster = self._door.catalogue().roster
+        unit = roster.units.get(code)
+        if unit is None or roster.partners[unit.partner].live != principal.live:
+            raise NotFound("There is no such unit.")
+        return self._door.shown(unit_view(unit))
 
-    def partner(self, code: str) -> Reply:
-        """One partner."""
-        principal = self._door.caller(Scope.PARTNERS_READ)
-        found = self._catalogue().roster.partners.get(code)
-        if found is None or found.live != principal.live:
-            raise PartnerMissing("There is no such partner.")
-        return json_reply(partner_view(found))
+    def add(self) -> Reply:
+        """A unit of the partner that its code begins with."""
+        principal = self._door.operator(Scope.UNITS_WRITE)
+        body = loaded(_UNIT, json_body())
+        code, scale = str(body["code"]), body["scale"]
+        assert isinstance(scale, int)
+        unit = Unit(
+            code=code,
+            partner=code.partition(".")[0],
+            name=str(body["name"]),
+            scale=scale,
+            kind=str(body["kind"]),
+            currency=str(body.get("currency", "")),
+            hosted=bool(body.get("hosted", False)),
+        )
 
-    def _catalogue(self) -> Catalogue:
-        services = self._door.services
-        with services.database.read() as work:
-            return services.catalogues.get(work)
+        def effect(work: Work, now: datetime) -> Answer:
+            if agreements.is_live(work, partner=unit.partner) != principal.live:
+                raise PartnerMissing(f"There is no partner {unit.partner}; add it first.", partner=unit.partner)
+            if unit.hosted:
+                partner = agreements.get_partner(work, unit.partner)
+                self._door.services.programmes.require_rules(partner, unit)
+            agreements.add_unit(work, unit, actor=principal.actor, now=now)
+            return shown_answer(unit_view(unit), f"{_ROUTE}/{unit.code}", status=201)
 
-    def _page(self, rows: list[Unit] | list[Partner], route: str, found: dict[str, str]) -> Reply:
-        cursors, limit = self._door.cursors, page_limit(found)
-        after = cursors.read(found.get("cursor"), route=route, filters=found)
-        rest = [row for row in rows if after is None or row.code > after[1]]
-        shown = [unit_view(row) if isinstance(row, Unit) else partner_view(row) for row in rest[:limit]]
-        more = len(rest) > limit
-        cursor = cursors.write(_NO_TIME, rest[limit - 1].code, route=route, filters=found) if more else None
-        return self._door.page(shown, cursor)
-
-
-def _code(row: Unit | Partner) -> str:
-    return row.code
+        return self._door.perform(principal, "units", effect, body)

@@ -29,7 +29,7 @@ MODULE_LINES_MAX = 500
 ADAPTER_LINES_MAX = 160
 
 # Where amounts and rates live there is no binary fraction and no clock of one's own.
-CORE = ("ledger", "rates", "agreements", "conversion", "legs", "members", "outbox")
+CORE = ("ledger", "rates", "agreements", "conversion", "legs", "members", "outbox", "hosted")
 
 
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -73,7 +73,21 @@ def test_the_books_of_an_empty_hub_verify(hub: Run) -> None:
     done = hub("verify", "--json")
 
     assert done.returncode == 0
-    assert document(done) == {"ok": True, "differences": [], "audit": []}
+    assert document(done) == {"ok": True, "differences": [], "audit": [], "audit_head": "0:"}
+
+
+def test_a_noted_head_of_the_audit_log_must_still_be_there(hub: Run) -> None:
+    hub("keys", "rotate", "--compromised")
+    head = str(document(hub("verify", "--json"))["audit_head"])
+    forged = head.split(":")[0] + ":" + "00" * 32
+
+    again = hub("verify", "--audit-head", head)
+    wrong = hub("verify", "--audit-head", forged)
+    nonsense = hub("verify", "--audit-head", "yesterday")
+
+    assert (again.returncode, wrong.returncode, nonsense.returncode) == (0, 3, 2)
+    assert f"audit log up to {head}" in again.stdout
+    assert "is not the one that was noted" in wrong.stdout
 
 
 def test_partners_and_adapters_are_listed(hub: Run) -> None:
@@ -105,3 +119,43 @@ def test_one_person_stops_a_partner_and_two_start_it_again(hub: Run) -> None:
     assert json.loads(alone.stdout)["error"]["code"] == "four_eyes"
     assert started.returncode == 0
     assert quoted.returncode == 0
+
+
+def test_signing_keys_are_listed_and_rotated_with_care(hub: Run) -> None:
+    listed = json.loads(hub("keys", "list", "--json").stdout)
+    early = hub("keys", "rotate", "--json")
+    after = json.loads(hub("keys", "rotate", "--compromised", "--actor", "ann", "--json").stdout)
+
+    assert [one["state"] for one in listed] == ["active", "next"]
+    assert (early.returncode, json.loads(early.stdout)["error"]["code"]) == (1, "key_too_fresh")
+    assert [one["state"] for one in after] == ["active", "next"]
+    assert after[0]["kid"] == listed[1]["kid"]
+    assert document(hub("verify", "--json"))["ok"]
+
+
+def test_another_master_key_takes_the_place_of_the_one_in_the_data_folder(
+    hub: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    made = hub("keys", "list", "--json").stdout
+    fresh = tmp_path / "fresh.key"
+    fresh.write_text("a new master key of more than thirty-two characters\n")
+    environment["HUB_MASTER_KEY_FILE"] = str(fresh)
+    alone = hub("keys", "list", "--json")
+    environment["HUB_MASTER_KEY_OLD_FILE"] = str(tmp_path / "data" / "master.key")
+
+    words = hub("keys", "rewrap")
+    again = document(hub("keys", "rewrap", "--json"))
+    del environment["HUB_MASTER_KEY_OLD_FILE"]
+    after = hub("keys", "list", "--json").stdout
+    del environment["HUB_MASTER_KEY_FILE"]
+    refused = hub("keys", "list")
+
+    assert (alone.returncode, json.loads(alone.stdout)["error"]["code"]) == (1, "master_key_invalid")
+    assert "sealed again" in words.stdout
+    tables = again["tables"]
+    assert isinstance(tables, list)
+    assert (sum(one["resealed"] for one in tables), sum(one["lost"] for one in tables)) == (0, 0)
+    assert sum(one["current"] for one in tables) >= 4
+    assert after == made
+    assert refused.returncode == 1
+    assert "master_key_invalid" in refused.stderr

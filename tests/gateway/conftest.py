@@ -26,7 +26,17 @@ def world(database: Database, clock: ManualClock) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def still(embedded_server: EmbeddedServer) -> Iterator[World]:
     """A world that nobody changes, for the many tests that are refused before anything is written."""
-    name = f"hub_still_{uuid.uuid4().hex[:12]}"
+    yield from _kept(embedded_server)
+
+
+@pytest.fixture(scope="session")
+def walked(embedded_server: EmbeddedServer) -> Iterator[World]:
+    """A world in which every test makes what it needs, for those that walk the whole contract."""
+    yield from _kept(embedded_server)
+
+
+def _kept(embedded_server: EmbeddedServer) -> Iterator[World]:
+    name = f"hub_kept_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(embedded_server.admin_url().replace("+psycopg", ""), autocommit=True) as admin:
         admin.execute(psycopg.sql.SQL("CREATE DATABASE {} OWNER hub_owner").format(psycopg.sql.Identifier(name)))
     database = Database(embedded_server.url(name))

@@ -1,7 +1,7 @@
 """A test client that holds every response of every test to `openapi.yaml`, and the world that most tests start from."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
@@ -18,15 +18,21 @@ from openapi_core.templating.paths.exceptions import PathError
 from werkzeug.test import TestResponse
 
 from hub.access.guard import Guard
+from hub.access.scopes import OPERATOR_SCOPES, PARTNER_SCOPES
 from hub.access.service import add_client
 from hub.access.types import AuthMethod
 from hub.access.vault import Vault
 from hub.agreements.agreements import activate_agreement, propose_agreement
 from hub.agreements.partners import add_partner, add_unit
+from hub.agreements.roster import Roster, roster
 from hub.agreements.types import AgreementDraft, NewPartner, Unit
 from hub.conversion.service import Conversions
+from hub.earning.rules_document import read_rules
+from hub.earning.rulesets import adopt_rules
 from hub.gateway.app import create_app
 from hub.gateway.services import Services
+from hub.hosted.directory import ProgrammeDirectory
+from hub.hosted.service import Hosted
 from hub.kernel.clock import Clock
 from hub.members.service import add_member, open_link, record_validation
 from hub.members.types import NewLink
@@ -36,21 +42,25 @@ from hub.rates.rules import activate_rule, propose_rule
 from hub.rates.types import Block, RuleDraft
 from hub.storage import Database, Work
 from partners.base import Done, MemberValidation
+from partners.hosted.programme import read_programme
 from tests.conftest import START
+from tests.gateway.senders import SENDERS
+from tests.leaks import LEAKS
 
 ROOT = Path(__file__).resolve().parents[2]
+EARN_RULES = """
+currency = "GBP"
+target = "{target}"
+effective_from = 2016-01-01
+[[rules]]
+code = "base"
+earn = "1 per 1.00"
+"""
 ISSUER = "https://hub.example"
 MASTER = "a master key for tests, long enough to be taken"
-ALL = (
-    "conversions:read",
-    "conversions:write",
-    "members:read",
-    "members:write",
-    "partners:read",
-    "quotes:read",
-    "rates:read",
-    "units:read",
-)
+# The rules of every hosted programme of these tests.
+BEANS = read_programme(ROOT / "partners" / "bluebean")
+ALL = tuple(sorted(PARTNER_SCOPES))
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +72,8 @@ def contract() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _openapi() -> OpenAPI:
-    text = dict.fromkeys(("text/markdown", "application/yaml"), bytes.decode)
+    kinds = ("application/x-ndjson", "application/yaml", "text/css", "text/html", "text/javascript", "text/markdown")
+    text = dict.fromkeys(kinds, bytes.decode)
     readers = {"application/problem+json": json.loads, **text}
     return OpenAPI.from_dict(contract(), config=Config(extra_media_type_deserializers=readers))
 
@@ -86,6 +97,8 @@ class ContractClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         response = super().open(*args, **kwargs)
         held_to_contract(response)
+        if response.mimetype == "application/problem+json":
+            LEAKS.show(f"a problem of {response.request.path}", response.get_data(as_text=True))
         return response
 
 
@@ -94,12 +107,21 @@ def held_to_contract(response: TestResponse) -> None:
     assert response.headers["X-Request-Id"]
     assert response.status_code < 500 or response.status_code == 503, response.get_data(as_text=True)
     asked = _Sent(response.request.path, response.request.method.lower())
+    if asked.method in ("head", "options"):  # answered without content, and not described one by one
+        assert response.get_data() == b""
+        assert asked.method == "head" or response.status_code == 405 or "OPTIONS" in response.headers["Allow"]
+        return
     answered = WerkzeugOpenAPIResponse(response)
     try:
         _openapi().validate_response(asked, answered)
     except PathError:
-        assert response.status_code in (400, 404, 405, 308), f"{asked.path} is not in the contract"
-        assert response.status_code == 308 or response.mimetype == "application/problem+json"
+        if asked.method == "options":
+            assert (response.status_code, response.get_data()) == (204, b"")
+            return
+        assert response.status_code in (400, 404, 405, 308) or asked.method == "head", (
+            f"{asked.path}: not in the contract"
+        )
+        assert response.status_code == 308 or asked.method == "head" or response.mimetype == "application/problem+json"
     if response.mimetype == "application/problem+json":
         body = json.loads(response.get_data())
         assert body["status"] == response.status_code
@@ -110,7 +132,7 @@ def held_to_contract(response: TestResponse) -> None:
 class World:
     """Two brands that convert into each other at 5:2, a third that stands aside, and one linked member.
 
-    tokens: by who asks: a partner's code, or `hub` for the operators.
+    tokens: by who asks: a partner's code, `hub` for an operator, or `hub for <partner>`. acting: headers of the latter.
     """
 
     database: Database
@@ -118,6 +140,7 @@ class World:
     services: Services
     member: str
     tokens: dict[str, str]
+    acting: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def client(self) -> ContractClient:
         """A client without a token."""
@@ -139,7 +162,7 @@ class World:
 
     def headers(self, who: str = "aerojet", key: str | None = None) -> dict[str, str]:
         """Headers of a request by `who`."""
-        found = {"Authorization": f"Bearer {self.tokens[who]}"}
+        found = {"Authorization": f"Bearer {self.tokens[who]}", **self.acting.get(who, {})}
         return found if key is None else {**found, "Idempotency-Key": key}
 
     def get(self, path: str, *, who: str = "aerojet") -> TestResponse:
@@ -176,7 +199,7 @@ class World:
     def restarted(self, **changed: Any) -> "World":
         """The same database behind another process's application."""
         services = self.restarted_services(**changed)
-        return World(self.database, create_app(services), services, self.member, self.tokens)
+        return World(self.database, create_app(services), services, self.member, self.tokens, self.acting)
 
 
 def services_of(database: Database, clock: Clock) -> Services:
@@ -184,17 +207,27 @@ def services_of(database: Database, clock: Clock) -> Services:
     vault = Vault(MASTER)
     catalogues = CatalogueCache()
     quoter = Quoter([b"q" * 32], 600)
+
+    def known() -> Roster:
+        with database.aside() as work:
+            return catalogues.get(work).roster
+
+    programmes = ProgrammeDirectory(known, lambda partner, unit: replace(BEANS, code=partner.code, unit=unit.code))
     return Services(
         database=database,
         clock=clock,
         vault=vault,
         guard=Guard(database, vault, clock, issuer=ISSUER),
-        conversions=Conversions(catalogues, quoter),
+        conversions=Conversions(catalogues, quoter, programmes=programmes),
+        programmes=programmes,
+        hosted=Hosted(programmes),
         catalogues=catalogues,
         quoter=quoter,
         public_url=ISSUER,
         broker_answers=lambda: True,
         number_pattern=lambda _partner: r"[A-Z]{2}[0-9]{4,8}",
+        senders=SENDERS.get,
+        people_secret=b"p" * 32,
     )
 
 
@@ -207,6 +240,10 @@ def build_world(database: Database, clock: Clock) -> World:
             ("bystander", "point", "shop"),
         ):
             _partner(work, code, unit, kind)
+        for bank in ("aerojet", "staywell", "bystander"):
+            target = "staywell.point" if bank == "aerojet" else "aerojet.mile"
+            rules = read_rules(EARN_RULES.format(target=target), bank=bank)
+            adopt_rules(work, roster(work), rules, actor="alice", now=START)
         _rule(work, "aerojet.mile", "staywell.point", give=5, get=2)
         _rule(work, "staywell.point", "aerojet.mile", give=1, get=2)
         member = add_member(work, reference="customer-1", partner="aerojet", now=START)
@@ -215,7 +252,10 @@ def build_world(database: Database, clock: Clock) -> World:
     services = services_of(database, clock)
     world = World(database, create_app(services), services, member, {})
     world.tokens = {code: world.token(code, ALL) for code in ("aerojet", "staywell", "bystander")}
-    world.tokens["hub"] = world.token("", (*ALL, "rates:write"))
+    world.tokens["hub"] = world.token("", tuple(sorted(OPERATOR_SCOPES)))
+    for code in ("aerojet", "staywell", "bystander"):
+        world.tokens[f"hub for {code}"] = world.tokens["hub"]
+        world.acting[f"hub for {code}"] = {"Hub-Acting-For": code, "Hub-Acting-Reason": "asked by phone"}
     return world
 
 
@@ -227,7 +267,7 @@ def _partner(work: Work, code: str, unit: str, kind: str) -> None:
         partner=code,
         currency="USD",
         ledger_scale=7,
-        prices={(made.code, "debit"): Fraction(8), (made.code, "credit"): Fraction(8)},
+        prices={(made.code, kind): Fraction(8) for kind in ("debit", "credit", "accrual")},
         billing_percent=Fraction(100),
         net_debit_cap=Fraction(1_000_000),
         reversals=True,

@@ -7,6 +7,7 @@ from flask import Flask, request
 
 from hub.gateway.metrics import Metrics
 from hub.outbox.service import Backlog
+from hub.webhooks.types import Pending
 
 
 def wsgi() -> Flask:
@@ -22,6 +23,6 @@ def wsgi() -> Flask:
 
     @app.get("/metrics")
     def counted() -> bytes:
-        return metrics.render(Backlog(0, 0, 0, 0, None))
+        return metrics.render(Backlog(0, 0, 0, 0, None), Pending())
 
     return app

@@ -23,12 +23,14 @@ from schemathesis.specs.openapi.checks import (
 
 import hub
 import partners
-from hub.access.scopes import Scope
+from hub.access.scopes import MEMBER_SCOPES, OPERATOR_SCOPES, WORDS, Scope
 from hub.gateway.problems import PAGES, title_of
 from hub.gateway.statuses import STATUS
 from hub.kernel.errors import declared_refusals
 from tests.gateway.contract_client import World, contract
 
+# What is sent in batches carries names of its own, and is answered item by item.
+BATCHES = ("/v1/card-transactions", "/v1/conversion-batches")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -98,27 +100,40 @@ def test_pages_name_the_status_they_come_with() -> None:
 def test_scopes_of_the_contract_are_the_scopes_there_are() -> None:
     scheme = contract()["components"]["securitySchemes"]["oauth"]
 
-    assert set(scheme["flows"]["clientCredentials"]["scopes"]) == set(Scope)
+    assert set(scheme["flows"]["clientCredentials"]["scopes"]) == OPERATOR_SCOPES
+    assert set(scheme["flows"]["authorizationCode"]["scopes"]) == MEMBER_SCOPES
     used = {
         scope
         for _, _, operation in operations()
         for requirement in operation.get("security", [])
         for scope in requirement.get("oauth", [])
     }
-    assert used == set(Scope)
+    # Nothing is open to members yet but their own consent; a route that is will name one of their scopes.
+    assert used - MEMBER_SCOPES == OPERATOR_SCOPES
+
+
+def test_every_scope_has_words_that_a_person_reads() -> None:
+    assert set(WORDS) == set(Scope)
+    assert len(set(WORDS.values())) == len(WORDS)
 
 
 def test_every_operation_under_v1_names_its_scope_and_its_refusals() -> None:
     for path, method, operation in operations():
         if not path.startswith("/v1/"):
             continue
-        assert operation["security"][0]["oauth"], path
-        expected = {"401", "403", "429", "default"}
-        if method == "post":
+        # Partners sign what they send of their own accord instead of showing a token and a key.
+        signed = operation["security"] == [{"signature": []}]
+        assert signed or operation["security"][0]["oauth"], path
+        expected = {"401", "429", "default"} | ({"403"} if not signed else set())
+        names = {resolved(one).get("name") for one in operation.get("parameters", [])}
+        if method != "get":
             expected |= {"400", "413", "415"}
-            names = {resolved(one).get("name") for one in operation.get("parameters", [])}
-            free = path in ("/v1/quotes", "/v1/conversion-batches")
+            free = signed or path in ("/v1/quotes", *BATCHES)
             assert ("Idempotency-Key" in names) is not free, path
+        if "If-Match" in names:
+            expected |= {"412", "428"}
+        if "If-None-Match" in names:
+            expected |= {"304"}
         assert expected <= set(operation["responses"]), path
 
 
@@ -143,25 +158,6 @@ def test_every_example_complies_with_its_schema() -> None:
     assert seen > 20
 
 
-def test_every_example_of_a_request_is_answered_as_the_contract_says(world: World) -> None:
-    link = world.post("/v1/links", {"member": world.member, "partner": "bystander", "membership": "BY1001"}, key="x")
-    ids = {"/v1/links/{id}": link.json["id"]}
-    count = 0
-    for path, method, operation in operations():
-        for media in resolved(operation.get("requestBody", {})).get("content", {}).values():
-            for name, example in media.get("examples", {}).items():
-                count += 1
-                target = path.replace("{id}", ids.get(path, "cnv_" + "0" * 26)).replace("{code}", "aerojet")
-                if path == "/oauth/token":
-                    response = world.client().post(target, data=example["value"])
-                else:
-                    response = world.client().open(
-                        target, method=method, json=example["value"], headers=world.headers("hub", f"example-{count}")
-                    )
-                assert response.status_code not in (400, 415), f"{path} {name}: {response.text}"
-    assert count > 10
-
-
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -181,7 +177,7 @@ def test_nothing_that_is_sent_brings_an_answer_outside_the_contract(world: World
     for found in schema.get_all_operations():
         operation = found.ok()
         # A batch is answered item by item, so a wrong item is refused inside an answer of 200.
-        strict = mode is GenerationMode.NEGATIVE and operation.path != "/v1/conversion-batches"
+        strict = mode is GenerationMode.NEGATIVE and operation.path not in BATCHES
         checks = CHECKS + [negative_data_rejection] * strict
         headers = token if operation.path.startswith("/v1/") else {}
         fuzzed = _fuzz(operation, mode, headers, checks, statuses)

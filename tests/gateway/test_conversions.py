@@ -31,7 +31,10 @@ def test_accepting_records_a_conversion_and_says_where_to_look(world: World) -> 
     again = world.get(f"/v1/conversions/{found['id']}")
     assert again.json["id"] == found["id"]
     assert again.json["timeline"]
-    assert again.headers["ETag"] == f'"v{found["version"]}"'
+    unchanged = world.client().get(
+        f"/v1/conversions/{found['id']}", headers={**world.headers(), "If-None-Match": again.headers["ETag"]}
+    )
+    assert (unchanged.status_code, unchanged.get_data()) == (304, b"")
 
 
 def test_the_same_key_and_content_is_answered_again(world: World) -> None:

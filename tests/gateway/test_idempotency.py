@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.conversion.accepting import Groundwork
 from hub.conversion.types import Acceptance
 from hub.gateway.idempotency import InFlight, forget_old_answers
 from hub.storage import Work
@@ -21,11 +22,16 @@ class Slow:
         self.gate = threading.Event()
         self.reached = threading.Event()
 
-    def accept(self, work: Work, requests: Sequence[Acceptance], *, now: datetime) -> Any:
+    def lay_ground(self, work: Work, requests: Sequence[Acceptance]) -> Groundwork:
+        return self.real.lay_ground(work, requests)
+
+    def accept(
+        self, work: Work, requests: Sequence[Acceptance], *, now: datetime, ground: Groundwork | None = None
+    ) -> Any:
         """As the real one, later."""
         self.reached.set()
         self.gate.wait(30)
-        return self.real.accept(work, requests, now=now)
+        return self.real.accept(work, requests, now=now, ground=ground)
 
 
 def in_threads(calls: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from hub.rates import service as rates
 from hub.rates.types import CampaignDraft
 from tests.gateway.contract_client import World
+from tests.gateway.making import MAKERS
 
 RULE: dict[str, Any] = {
     "source_unit": "aerojet.mile",
@@ -51,7 +52,8 @@ def test_test_clients_and_live_clients_do_not_meet(world: World) -> None:
 def test_operators_propose_activate_and_withdraw_rules(world: World) -> None:
     proposed = world.post("/v1/rate-rules", RULE, who="hub", key="p")
     id = proposed.json["id"]
-    hidden = world.get(f"/v1/rate-rules/{id}")
+    hidden = world.get(f"/v1/rate-rules/{id}", who="staywell")
+    named = world.get(f"/v1/rate-rules/{id}", who="bystander")
 
     active = world.post(f"/v1/rate-rules/{id}/activate", {}, who="hub", key="a")
     seen = world.get(f"/v1/rate-rules/{id}")
@@ -61,6 +63,7 @@ def test_operators_propose_activate_and_withdraw_rules(world: World) -> None:
     assert proposed.json["fee"] == {"kind": "points", "currency": None, "flat": 10, "per_point": "1/100", "cap": 500}
     assert proposed.json["effective_until"] == "2027-03-31T22:00:00.000000Z"
     assert (hidden.status_code, hidden.json["code"]) == (404, "rule_missing")
+    assert named.json["state"] == "proposed"
     assert (active.status_code, active.json["state"]) == (200, "active")
     assert seen.json["id"] == id
     assert withdrawn.json["state"] == "withdrawn"
@@ -98,10 +101,22 @@ def test_rules_are_listed_with_filters_and_pages(world: World) -> None:
         seen += page["data"]
 
     assert len(seen) == 3
-    assert len(world.get("/v1/rate-rules").json["data"]) == 2
+    assert len(world.get("/v1/rate-rules").json["data"]) == 3
+    assert len(world.get("/v1/rate-rules", who="staywell").json["data"]) == 2
     assert len(world.get("/v1/rate-rules?state=proposed", who="hub").json["data"]) == 1
     assert len(world.get("/v1/rate-rules?target_unit=staywell.point").json["data"]) == 1
     assert world.get("/v1/rate-rules?state=odd").status_code == 400
+
+
+def test_a_budget_stays_in_the_currency_it_was_first_funded_in(world: World) -> None:
+    path = f"/v1/campaigns/{MAKERS['/v1/campaigns/{id}'].make(world, 'aerojet')}/fund"
+
+    first = world.post(path, {"currency": "USD", "amount": 500}, who="hub", key="a")
+    other = world.post(path, {"currency": "EUR", "amount": 500}, who="hub", key="b")
+    more = world.post(path, {"currency": "USD", "amount": 500}, who="hub", key="c")
+
+    assert (first.status_code, more.status_code) == (200, 200), first.text
+    assert (other.status_code, other.json["code"]) == (422, "campaign_invalid")
 
 
 def test_partners_clients_write_no_rates(world: World) -> None:
@@ -149,7 +164,9 @@ def test_links_that_cannot_be_are_refused_by_name(world: World) -> None:
             ({}, "staywell", 404, "member_missing"),
             ({"debit_by": ["aerojet"]}, "aerojet", 403, "consent_foreign"),
             ({"partner": "staywell", "membership": "SW9999"}, "aerojet", 409, "member_linked"),
-            ({"partner": "staywell", "membership": "SW9999"}, "hub", 409, "member_linked"),
+            ({"partner": "staywell", "membership": "SW9999"}, "hub for aerojet", 409, "member_linked"),
+            ({"partner": "staywell", "membership": "SW9999"}, "hub for staywell", 404, "member_missing"),
+            ({"partner": "staywell", "membership": "SW9999"}, "hub", 400, "acting_missing"),
         )
     ):
         response = world.post("/v1/links", {**good, **changed}, who=who, key=f"k{number}")
@@ -157,11 +174,23 @@ def test_links_that_cannot_be_are_refused_by_name(world: World) -> None:
 
 
 def test_a_partner_records_who_else_may_debit_its_own_memberships(world: World) -> None:
-    own = {"member": world.member, "partner": "bystander", "membership": "BY1001", "debit_by": ["aerojet", "aerojet"]}
+    made = world.post("/v1/links", {"member": world.member, "partner": "bystander", "membership": "BY1001"}, key="l")
+    address = f"/v1/links/{made.json['id']}/consent"
+    seen = {"If-Match": world.get(f"/v1/links/{made.json['id']}", who="bystander").headers["ETag"]}
+    wanted = {"debit_by": ["aerojet", "aerojet"]}
 
-    response = world.post("/v1/links", own, who="hub", key="l")
+    by_itself = world.client().post(address, json=wanted, headers={**world.headers("bystander", "a"), **seen})
+    by_another = world.client().post(address, json=wanted, headers={**world.headers("aerojet", "b"), **seen})
+    stale = world.client().post(address, json={"debit_by": []}, headers={**world.headers("bystander", "c"), **seen})
+    blind = world.client().post(address, json={"debit_by": []}, headers=world.headers("bystander", "d"))
 
-    assert (response.status_code, response.json["debit_by"]) == (202, ["aerojet"])
+    assert (by_itself.status_code, by_itself.json["debit_by"]) == (200, ["aerojet"])
+    assert (by_another.status_code, by_another.json["code"]) == (412, "precondition_failed")
+    assert (stale.status_code, stale.json["code"]) == (412, "precondition_failed")
+    assert (blind.status_code, blind.json["code"]) == (428, "precondition_missing")
+    fresh = {"If-Match": by_itself.headers["ETag"]}
+    foreign = world.client().post(address, json=wanted, headers={**world.headers("aerojet", "e"), **fresh})
+    assert (foreign.status_code, foreign.json["code"]) == (403, "consent_foreign")
 
 
 def test_a_quote_counts_what_the_member_had_of_a_capped_campaign(world: World) -> None:

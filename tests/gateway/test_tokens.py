@@ -271,9 +271,19 @@ def test_parameters_belong_into_a_form(still: World) -> None:
 def test_other_grants_are_refused(world: World) -> None:
     made = client_of(world)
 
-    for grant in ("password", "authorization_code", "refresh_token", "", "Client_Credentials", "é"):
+    for grant in (
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "",
+        "Client_Credentials",
+        "é",
+    ):
         response = ask(world, basic(made.id, made.secret), grant_type=grant)
         assert (response.status_code, response.json["error"]) == (400, "unsupported_grant_type"), grant
+    for grant in ("authorization_code", "refresh_token"):
+        response = ask(world, basic(made.id, made.secret), grant_type=grant, code="x", refresh_token="x")
+        assert (response.status_code, response.json["error"]) == (400, "unauthorized_client"), grant
 
 
 def test_scopes_are_given_as_asked_and_never_narrowed_in_silence(world: World) -> None:
@@ -308,7 +318,10 @@ def test_the_metadata_says_what_is_supported(still: World) -> None:
     assert found["issuer"] == ISSUER
     assert found["token_endpoint"] == f"{ISSUER}/oauth/token"
     assert found["jwks_uri"] == f"{ISSUER}/jwks.json"
-    assert found["grant_types_supported"] == ["client_credentials"]
+    assert found["grant_types_supported"] == ["authorization_code", "client_credentials", "refresh_token"]
+    assert found["response_types_supported"] == ["code"]
+    assert found["code_challenge_methods_supported"] == ["S256"]
+    assert found["authorization_response_iss_parameter_supported"] is True
     assert "private_key_jwt" in found["token_endpoint_auth_methods_supported"]
     assert "none" not in found["token_endpoint_auth_signing_alg_values_supported"]
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from hub import chart
-from hub.conversion.types import Conversion
+from hub.conversion.types import Cancellation, Conversion
 from hub.kernel.errors import HubError
 from hub.rates.types import Fee
 from hub.storage import Database
@@ -105,7 +105,9 @@ class Story:
         name, state = words
         with self.database.work() as work:
             now = self.world.clock.now()
-            answer = self.world.conversions.cancel(work, [(self.newest[name].id, "")], now=now)[0]
+            answer = self.world.conversions.cancel(work, [Cancellation(self.newest[name].id, "", live=False)], now=now)[
+                0
+            ]
         said = answer.code if isinstance(answer, HubError) else answer.state.value
         assert said == state, said
 
