@@ -10,7 +10,7 @@ from kombu import Connection
 
 from hub import outbox
 from hub.kernel.clock import SystemClock
-from hub.outbox import Delivery, Message
+from hub.outbox import QUEUES, Delivery, Message
 from hub.storage import Database
 from hub.worker.handling import Handlers
 from hub.worker.process import Worker
@@ -124,6 +124,13 @@ def publish_foreign(broker: Broker, data: bytes, headers: dict[str, str] | None 
             data, content_type="text/plain", content_encoding="binary", headers=headers or {}, properties={}
         )
         channel.basic_publish(foreign, exchange=broker.topology.work_exchange, routing_key="legs")
+
+
+def waiting_count(broker: Broker) -> int:
+    """Messages in the queues of work that no worker has taken."""
+    with Connection(broker.url) as connection, connection.channel() as channel:
+        names = map(broker.topology.queue_name, QUEUES)
+        return sum(channel.queue_declare(name, passive=True).message_count for name in names)
 
 
 def dead_count(broker: Broker) -> int:

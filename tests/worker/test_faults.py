@@ -28,6 +28,7 @@ from tests.worker.effects import (
     now,
     open_publisher,
     wait_until,
+    waiting_count,
     working,
 )
 from tests.worker.proxy import Proxy
@@ -90,21 +91,40 @@ def test_a_broker_that_is_away_spends_no_lease_and_gets_everything_later(
 
 
 def test_messages_whose_confirms_got_lost_are_carried_again_and_take_effect_once(
-    database: Database, line: tuple[Proxy, Broker]
+    database: Database, line: tuple[Proxy, Broker], rabbitmq: Broker
 ) -> None:
     make_table(database)
     proxy, broker = line
     handler = Counting(database)
     subjects = announce(database, [message(f"m{number}") for number in range(10)])
     publisher = open_publisher(broker)
-    with database.work() as work:
-        deliveries = outbox.claim(work, queues=QUEUES, rows_max=99, lane_max=99, lease_seconds=1, now=now())
-    proxy.mute()
-    threading.Timer(1, proxy.unmute).start()
+    again: list[Delivery] = []
 
+    def claim(lease_seconds: int) -> list[Delivery]:
+        with database.work() as work:
+            return outbox.claim(work, queues=QUEUES, rows_max=99, lane_max=99, lease_seconds=lease_seconds, now=now())
+
+    def claimed_again() -> bool:
+        again.extend(claim(lease_seconds=60))
+        return bool(again)
+
+    def cut_when_all_arrived() -> None:
+        wait_until(lambda: waiting_count(rabbitmq) == 10)
+        proxy.unmute()
+
+    deliveries = claim(lease_seconds=1)
+    proxy.mute()
+    cutter = threading.Thread(target=cut_when_all_arrived)
+    cutter.start()
     with pytest.raises(OSError):
         publisher.publish(deliveries)
+    cutter.join()
+    publisher.drop()
+    wait_until(claimed_again)
+    publisher.open()
+    assert publisher.publish(again) == {delivery.id for delivery in deliveries}
     publisher.close()
+    wait_until(lambda: waiting_count(rabbitmq) == 20)
     with working(database, broker, {"leg.due": handler}) as worker:
         worker.drain(30)
         wait_until(lambda: len(handler.calls) == 20)
