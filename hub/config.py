@@ -27,6 +27,8 @@ class Settings:
     public_url: issuer and base of every link the hub hands out; never taken from a request's Host header.
     partners_dir: a further folder of brand folders beside the ones in the box; empty for none.
     sandbox_url: where simulated partners listen; imported sandbox partners are reached there.
+    files_dir: where files change hands with partners that speak them, a folder each; empty means one in `data_dir`. All
+        processes share it, and a partner is let into its own folder alone.
     master_key: seals keys and secrets at rest; empty means a key of its own, made once in `data_dir`.
     master_key_old: another key that opens too, while what it sealed is sealed again (`hub keys rewrap`); else empty.
     webhook_networks: networks that webhooks may be sent to although they are not public, such as `127.0.0.0/8` for
@@ -49,6 +51,7 @@ class Settings:
     partner_timeout_seconds: int
     partners_dir: str
     sandbox_url: str
+    files_dir: str
     log_level: str
     quote_seconds: int
     master_key: str
@@ -72,6 +75,7 @@ _DEFAULTS: dict[str, str] = {
     "PARTNER_TIMEOUT_SECONDS": "10",
     "PARTNERS_DIR": "",
     "SANDBOX_URL": "http://127.0.0.1:8090",
+    "FILES_DIR": "",
     "LOG_LEVEL": "INFO",
     "QUOTE_SECONDS": "600",
     "MASTER_KEY": "",
@@ -106,6 +110,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         partner_timeout_seconds=_whole(text, "PARTNER_TIMEOUT_SECONDS", 1, 50),
         partners_dir=text["PARTNERS_DIR"],
         sandbox_url=text["SANDBOX_URL"].rstrip("/"),
+        files_dir=text["FILES_DIR"],
         log_level=text["LOG_LEVEL"],
         quote_seconds=_whole(text, "QUOTE_SECONDS", 1, 86_400),
         master_key=text["MASTER_KEY"],

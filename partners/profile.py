@@ -208,7 +208,8 @@ class Profile:
 
     adapter and simulator: `module:Class` within the folder; simulator is empty where the sandbox's plain face does.
     files: of a brand that speaks files, and None for all others; such a brand has no `http`.
-    A brand without `adapter` is declarative: `declared` says how it speaks, and is simulated from the same words.
+    A brand without `adapter` speaks files or is declarative: `declared` says how it speaks, and is simulated from the
+    same words.
     """
 
     code: str
@@ -261,8 +262,8 @@ def _profile(top: ProfileTable) -> Profile:
     files = None if files_table is None else read_files(files_table)
     capabilities = _capabilities(top.table("capabilities"))
     units = _units(top, top.tables("units"), limits)
-    # A brand that speaks HTTP and names no class declares its protocol.
-    adapter = top.text_or("adapter", "", _CLASS_PATH) if files is None else top.text("adapter", _CLASS_PATH)
+    # A brand that speaks HTTP and names no class declares its protocol; one that speaks files has a ready adapter.
+    adapter = top.text_or("adapter", "", _CLASS_PATH) if files is None else ""
     stated = Stated(
         verbs=capabilities.verbs,
         by_credit=capabilities.reverse is ReverseKind.BY_CREDIT,
@@ -286,7 +287,7 @@ def _profile(top: ProfileTable) -> Profile:
         member=_member(top.table("member")),
         notifications=_notifications(top.table_or_none("notifications")),
         files=files,
-        declared=None if adapter else read_declared(top, stated),
+        declared=None if adapter or files is not None else read_declared(top, stated),
     )
     _require_exact_amounts(top, profile)
     top.finish()

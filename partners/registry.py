@@ -14,6 +14,7 @@ from hub.kernel.errors import HubError
 from partners.adapter import BrandAdapter
 from partners.base import Connection, PartnerAdapter, Ports
 from partners.declarative.adapter import DeclarativeAdapter
+from partners.files.adapter import FileAdapter, FileDesk
 from partners.hosted.adapter import HostedAdapter, KeptBooks, profile_of
 from partners.hosted.programme import PROGRAMME_FILE, Programme, read_programme
 from partners.profile import PROFILE_FILE, Profile, ProfileInvalid, read_profile
@@ -114,8 +115,14 @@ class Registry:
         """
         self.require_played(profile_code)
         profile = self.profile(profile_code)
+        assert profile.files is None, "a brand that speaks files is reached through `files`"
         kind = DeclarativeAdapter if profile.declared else self.load(profile_code, profile.adapter, BrandAdapter)
         return kind(PartnerSession(connection, profile.http, ports, self._transport), profile)
+
+    def files(self, profile_code: str, connection: Connection, ports: Ports, desk: FileDesk) -> FileAdapter:
+        """An adapter of a brand that speaks files; nobody is called through it. Raises: BrandUnknown."""
+        profile = self.profile(profile_code)
+        return FileAdapter(PartnerSession(connection, profile.http, ports, self._transport), profile, desk)
 
     def hosted(self, profile_code: str, connection: Connection, ports: Ports, books: KeptBooks) -> HostedAdapter:
         """An adapter of a programme that the hub keeps itself. Raises: BrandUnknown."""

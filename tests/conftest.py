@@ -52,7 +52,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # What stands above the flows reaches SQL only through them, and they run on every server; long runs need one.
-_ONE_SERVER = ("tests/gateway/", "tests/commands/", "tests/trials/", "tests/scenarios/", "tests/hosted/test_random.py")
+_ONE_SERVER = (
+    "tests/gateway/",
+    "tests/commands/",
+    "tests/trials/",
+    "tests/scenarios/",
+    "tests/hosted/test_random.py",
+    "tests/exchange/test_faults.py",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,7 +15,8 @@ from hub.storage import Work
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """A case to be opened. kind: `by_hand`, `contradiction`, `owed`, `late`. facts: nothing personal, no secrets."""
+    """A case to be opened. kind: `by_hand`, `contradiction`, `owed`, `late`, and of files `file_refused`,
+    `file_record`, `file_not_taken`. facts: nothing personal, no secrets."""
 
     subject: str
     kind: str

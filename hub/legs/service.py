@@ -280,14 +280,29 @@ class Legs:
         It ends a leg that is open or with a person. Proof that contradicts how the leg ended, or that a leg was done
         which was never sent, opens a case and changes nothing. Raises: LegMissing.
         """
-        leg = _locked(work, leg_id)
-        unsent = leg.state is LegState.OPEN and leg.attempt == 0
-        if contradicts(leg, outcome) or unsent:
-            open_cases(work, [_contradiction(leg, outcome, evidence)], now=now)
-            return result(leg, current=False)
-        if leg.state not in (LegState.OPEN, LegState.BY_HAND):
-            return result(leg, current=False)
-        return _end(work, leg, outcome, f"proof: {evidence}", now=now)
+        results = self.prove_many(work, {leg_id: outcome}, evidence, now=now)
+        if leg_id not in results:
+            raise LegMissing("There is no such leg.")
+        return results[leg_id]
+
+    def prove_many(
+        self, work: Work, outcomes: Mapping[str, Done | Refused], evidence: str, *, now: datetime
+    ) -> dict[str, LegResult]:
+        """Take proof of many legs that came together, as `prove` does; legs that do not exist are left out."""
+        legs = lock_legs(work, outcomes)
+        told: dict[str, LegResult] = {}
+        waiting: dict[str, Leg] = {}
+        contradictions: list[NewCase] = []
+        for leg_id, leg in legs.items():
+            unsent = leg.state is LegState.OPEN and leg.attempt == 0
+            if contradicts(leg, outcomes[leg_id]) or unsent:
+                contradictions.append(_contradiction(leg, outcomes[leg_id], evidence))
+            if unsent or leg.state not in (LegState.OPEN, LegState.BY_HAND):
+                told[leg_id] = result(leg, current=False)
+            else:
+                waiting[leg_id] = leg
+        open_cases(work, contradictions, now=now)
+        return told | _end(work, waiting, outcomes, f"proof: {evidence}", now=now)
 
     def decide_by_hand(
         self, work: Work, leg_id: str, outcome: Done | Refused, *, actor: str, reason: str, now: datetime
@@ -301,7 +316,7 @@ class Legs:
         leg = _locked(work, leg_id)
         if leg.state is not LegState.BY_HAND:
             raise LegNotByHand("This leg does not wait for a person.", state=leg.state.value)
-        ended = _end(work, leg, outcome, actor, now=now)
+        ended = _end(work, {leg_id: leg}, {leg_id: outcome}, actor, now=now)[leg_id]
         facts = {"outcome": outcome_word(outcome), "detail": outcome_detail(outcome), "reason": reason}
         record(work, actor=actor, action="leg.decided", subject=leg_id, facts=facts, now=now)
         return ended
@@ -380,19 +395,24 @@ def _locked(work: Work, leg_id: str) -> Leg:
     return legs[leg_id]
 
 
-def _end(work: Work, leg: Leg, outcome: Done | Refused, by: str, *, now: datetime) -> LegResult:
-    """End a leg by proof from outside an attempt; a running attempt is overtaken by it."""
-    overtaken = leg.lease_until is not None
-    ended = proven(leg, outcome, now)
-    if overtaken:
-        answer_attempts(work, [AttemptAnswer(leg.id, leg.attempt, "unknown", "overtaken", None, late=False)], now=now)
-    write_legs(work, [ended])
-    close_cases(work, [leg.id], "by_hand", by=by, now=now)
-    _open_by_hand_cases(work, {leg.id: leg}, {leg.id: ended}, now=now)
-    return result(ended, current=True)
+def _end(
+    work: Work, legs: Mapping[str, Leg], outcomes: Mapping[str, Done | Refused], by: str, *, now: datetime
+) -> dict[str, LegResult]:
+    """End legs by proof from outside an attempt; a running attempt is overtaken by it."""
+    if not legs:
+        return {}
+    overtaken = [leg for leg in legs.values() if leg.lease_until is not None]
+    ended = {leg_id: proven(leg, outcomes[leg_id], now) for leg_id, leg in legs.items()}
+    answers = [AttemptAnswer(leg.id, leg.attempt, "unknown", "overtaken", None, late=False) for leg in overtaken]
+    answer_attempts(work, answers, now=now)
+    write_legs(work, list(ended.values()))
+    settled = [leg_id for leg_id, leg in ended.items() if leg.state is not LegState.BY_HAND]
+    close_cases(work, [one for one in settled if legs[one].state is LegState.BY_HAND], "by_hand", by=by, now=now)
+    _open_by_hand_cases(work, legs, ended, now=now)
+    return {leg_id: result(leg, current=True) for leg_id, leg in ended.items()}
 
 
-def _open_by_hand_cases(work: Work, before: dict[str, Leg], after: dict[str, Leg], *, now: datetime) -> None:
+def _open_by_hand_cases(work: Work, before: Mapping[str, Leg], after: Mapping[str, Leg], *, now: datetime) -> None:
     turned = [
         leg
         for leg_id, leg in after.items()

@@ -20,6 +20,7 @@ from hub.access.vault import Vault, vault_of
 from hub.agreements.types import Partner, Unit
 from hub.config import Settings, read_settings
 from hub.conversion.service import Conversions
+from hub.exchange.running import Exchange
 from hub.gateway.app import create_app
 from hub.gateway.services import Services
 from hub.hosted.directory import ProgrammeDirectory
@@ -42,10 +43,11 @@ from hub.storage.schema import upgrade
 from hub.webhooks.delivering import Deliveries
 from hub.webhooks.destinations import Destinations, networks_of
 from hub.webhooks.sending import Sender
-from hub.wiring.partners import PartnerDirectory
+from hub.wiring.partners import PartnerDirectory, files_folder
 from hub.wiring.upkeep import Upkeep
 from hub.worker.handlers import make_handlers
 from hub.worker.handling import Handlers
+from hub.worker.owners import settling
 from hub.worker.process import Worker
 from hub.worker.reach import broker_answers
 from hub.worker.schedule import Scheduler
@@ -87,6 +89,7 @@ class Hub:
     hosted: Hosted
     runs: ProgrammeRuns
     settling: Settling
+    exchange: Exchange
     destinations: Destinations
     sender: Sender
     people_secret: bytes = field(repr=False)
@@ -122,6 +125,7 @@ class Hub:
             hosted=self.hosted,
             runs=self.runs,
             settling=self.settling,
+            exchange=self.exchange,
             takes_many=self.partners.takes_many,
         )
 
@@ -189,6 +193,10 @@ def build_hub(settings: Settings, database: Database, clock: Clock) -> Hub:
     partners = PartnerDirectory(database, catalogues, registry, settings, partner_ports(database, vault, locks, clock))
     directory = ProgrammeDirectory(partners.roster, partial(_rules_of, registry))
     hosted = Hosted(directory)
+    legs = Legs(partners)
+    conversions = Conversions(catalogues, quoter, programmes=directory)
+    # Beside the partners' folders, so that whichever process takes over finds what the last one had.
+    spool = files_folder(settings) / ".spool"
     return Hub(
         settings=settings,
         clock=clock,
@@ -199,14 +207,15 @@ def build_hub(settings: Settings, database: Database, clock: Clock) -> Hub:
         registry=registry,
         locks=locks,
         partners=partners,
-        legs=Legs(partners),
+        legs=legs,
         destinations=destinations,
         sender=Sender(destinations),
-        conversions=Conversions(catalogues, quoter, programmes=directory),
+        conversions=conversions,
         programmes=directory,
         hosted=hosted,
         runs=ProgrammeRuns(database, hosted, directory),
         settling=Settling(database, render_statement),
+        exchange=Exchange(database, partners, legs, settling(conversions), locks, clock, spool),
         people_secret=people_secret,
     )
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from hub.agreements.roster import Roster
 from hub.agreements.types import Partner
 from hub.config import Settings
+from hub.exchange.desk import ExchangeDesk
+from hub.exchange.refusals import PartnerSpeaksNoFiles
+from hub.exchange.types import FilePartner
 from hub.hosted.directory import HostedBooks
 from hub.legs.types import LegProfile
 from hub.notifications.types import Sender as NotificationSender
@@ -17,6 +20,7 @@ from hub.rates.catalogue import Catalogue, CatalogueCache
 from hub.storage import Database
 from partners.base import Connection, PartnerAdapter, Ports, Verb
 from partners.check_digits import CheckDigit
+from partners.files.places import FolderPlace
 from partners.profile import BonusKind, NotificationScheme, Profile
 from partners.registry import Registry
 from partners.sandbox.oauth import TOKEN_PATH, Credentials
@@ -53,7 +57,11 @@ class PartnerDirectory:
         if kept is not None and kept[0] == row:
             return kept[1]
         adapter: PartnerAdapter
-        if self._registry.programme(row.profile) is None:
+        if self._registry.profile(row.profile).files is not None:
+            adapter = self._registry.files(
+                row.profile, self._connection(row), self._ports, ExchangeDesk(self._database)
+            )
+        elif self._registry.programme(row.profile) is None:
             adapter = self._registry.adapter(row.profile, self._connection(row), self._ports)
         else:
             books = HostedBooks(self._database, self._ports.clock)
@@ -76,6 +84,19 @@ class PartnerDirectory:
             retry_factor=profile.retry.factor,
             retry_ceiling_seconds=profile.retry.ceiling_seconds,
         )
+
+    def file_partners(self) -> list[str]:
+        """Codes of the partners that speak files, sorted."""
+        partners = self._catalogue().roster.partners.values()
+        return sorted(one.code for one in partners if self._registry.profile(one.profile).files is not None)
+
+    def file_partner(self, partner: str) -> FilePartner:
+        """How files change hands with one of them. Raises: PartnerUnknown, PartnerSpeaksNoFiles."""
+        files = self.brand(partner).files
+        if files is None:
+            raise PartnerSpeaksNoFiles(f"{partner} does not speak files.")
+        place = FolderPlace(files_folder(self._settings) / partner, files.exchange)
+        return FilePartner(partner, files, self.profile(partner), place)
 
     def takes_many(self, partner: str) -> bool:
         """Whether it is credited for many members in one call."""
@@ -157,6 +178,11 @@ def _partner_credentials(row: Partner, settings: Settings, *, api_key: str) -> t
         return client_id, held
     sandbox = sandbox_credentials(settings)
     return sandbox.client_id, {**sandbox.secrets(), **({api_key: sandbox.client_secret} if api_key else {})}
+
+
+def files_folder(settings: Settings) -> Path:
+    """Where files change hands, a folder for each partner."""
+    return Path(settings.files_dir) if settings.files_dir else settings.data_dir / "files"
 
 
 def sandbox_keys_file(settings: Settings) -> Path:

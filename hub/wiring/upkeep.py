@@ -9,6 +9,7 @@ from hub import audit, outbox
 from hub.access import service as access
 from hub.conversion.service import Conversions
 from hub.earning import service as earning
+from hub.exchange.running import Exchange
 from hub.gateway.idempotency import forget_old_answers
 from hub.hosted.running import ProgrammeRuns
 from hub.hosted.service import Hosted
@@ -28,6 +29,7 @@ _PAYOUT_SECONDS = 30
 # Finished messages stay for a week, so that somebody who looks into an incident still finds them.
 _MESSAGES_KEPT_DAYS = 7
 _FORGET_SECONDS = 60
+_FILES_SECONDS = 30
 _LAPSE_SECONDS = 10
 _WARN_SECONDS = 600
 _FORGET_ROWS_MAX = 20_000
@@ -48,6 +50,7 @@ class Upkeep:
     hosted: Hosted
     runs: ProgrammeRuns
     settling: Settling
+    exchange: Exchange
     takes_many: Callable[[str], bool]
 
     def tasks(self) -> list[Task]:
@@ -58,6 +61,7 @@ class Upkeep:
             Task("forget", _FORGET_SECONDS, self.forget),
             Task("lapse", _LAPSE_SECONDS, self.runs.lapse_some),
             Task("warn", _WARN_SECONDS, self.runs.warn_some),
+            Task("files", _FILES_SECONDS, self.exchange.run_all),
             Task("audit_head", _AUDIT_HEAD_SECONDS, self.note_audit_head),
             Task("settlement", _SETTLEMENT_SECONDS, self.settling.run),
         ]

@@ -11,6 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from partners.base import Reason
+from partners.files.codes import RecordCode
 from partners.files.fields import DIGITS_MAX, strptime_format
 from partners.files.layout import Control, Encoding, Field, FieldKind, FileLayout, LineEnd, RecordLayout, Shape
 from partners.files.names import name_is_good
@@ -50,13 +51,6 @@ class Answering(StrEnum):
     AS_THEY_COME = "as_they_come"  # whatever is ready that day
 
 
-class CheckDigit(StrEnum):
-    """How the last digit of a membership number is made from the others."""
-
-    NONE = "none"
-    LUHN = "luhn"  # ISO/IEC 7812-1, annex B
-
-
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """How files go back and forth.
@@ -81,13 +75,9 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class FilesProfile:
-    """Everything that a brand which speaks files declares. receipts: None where it wants none.
-
-    check_digit: of its membership numbers, the most that the hub can prove about one without asking.
-    """
+    """Everything that a brand which speaks files declares. receipts: None where it wants none."""
 
     exchange: Exchange
-    check_digit: CheckDigit
     instructions: FileLayout
     answers: FileLayout
     receipts: FileLayout | None
@@ -98,7 +88,6 @@ def read_files(table: ProfileTable) -> FilesProfile:
     receipts = table.table_or_none("receipts")
     profile = FilesProfile(
         exchange=_exchange(table.table("exchange")),
-        check_digit=table.choice_or("check_digit", CheckDigit.NONE),
         instructions=read_layout(table.table("instructions")),
         answers=read_layout(table.table("answers")),
         receipts=None if receipts is None else read_layout(receipts),
@@ -266,6 +255,8 @@ def _require_roles(table: ProfileTable, profile: FilesProfile) -> None:
     assert result is not None, "it was just looked for"
     _require_words(table, "instructions.detail", operation, OPERATIONS)
     _require_words(table, "answers.detail", result, (DONE_WORD, *map(str, Reason)))
+    if profile.receipts is not None:
+        _require_receipts(table, profile.receipts)
     status = next((one for record in profile.answers.headers if (one := record.field("file_result"))), None)
     if status is not None:
         _require_words(table, "answers.header", status, FILE_WORDS)
@@ -273,6 +264,22 @@ def _require_roles(table: ProfileTable, profile: FilesProfile) -> None:
         record.field("answers") for record in profile.answers.headers
     ):
         raise table.refusal("answers.header", "has no field answers, the sequence of the file that is answered")
+
+
+def _require_receipts(table: ProfileTable, layout: FileLayout) -> None:
+    """A receipt says a code for each record, and must be able to echo one that could not be read."""
+    code = layout.detail.field("code")
+    if code is None:
+        raise table.refusal("receipts.detail", "has no field code")
+    _require_words(table, "receipts.detail", code, tuple(map(str, RecordCode)))
+    missing = sorted(set(map(str, RecordCode)) - set((code.words or {}).values()))
+    if missing:
+        raise table.refusal("receipts.detail", f"field code has no word for {missing[0]}")
+    for field in layout.detail.valued:
+        if field.name != "code" and field.kind is not FieldKind.LINE and not field.blank:
+            raise table.refusal("receipts.detail", f"field {field.name} must be blank = true: it may be unreadable")
+    if not layout.empty:
+        raise table.refusal("receipts.empty", "must be true: a file that is refused as a whole has no records")
 
 
 def _require_words(table: ProfileTable, key: str, field: Field, ours: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ def test_a_brand_of_files_has_no_http_interface_and_others_have_no_files() -> No
 
 
 MISTAKES = {
-    "an unknown key": ("^check_digit", "check_digits", "check_digits"),
+    "an unknown key": ("^records_max", "record_max", "record"),
     "an unknown zone": ("Europe/London", "Europe/Nowhere", "zone"),
     "a time that is none": ('"22:00"', '"25:00"', "cut_at"),
     "a name that is a path": ('"CSHI', '"../CSHI', "name"),
@@ -69,6 +69,8 @@ MISTAKES = {
     "a reason that is not ours": ('"10" = "member_unknown"', '"10" = "member_gone"', "answers.detail"),
     "a word for a file that is not ours": ('R = "refused", D = "duplicate"', 'R = "rejected"', "answers.header"),
     "no file that is answered": ('name = "answers"', 'name = "about"', "answers.header"),
+    "a receipt that cannot echo": ("width = 9, blank = true", "width = 9", "receipts.detail"),
+    "a receipt without all codes": (', "E7" = "contradiction"', "", "receipts.detail"),
     "one folder for both ways": ('fetch = "from_shop"', 'fetch = "to_shop"', "fetch"),
     "a line end that cannot be": ('line_end = "crlf"', 'line_end = "cr"', "line_end"),
     "a delimiter in fixed width": ('shape = "fixed"', 'shape = "fixed"\ndelimiter = ";"', "delimiter"),
