@@ -6,6 +6,7 @@ from hub import __version__
 from hub.commands import (
     books,
     clients,
+    files,
     hosted,
     keys,
     members,
@@ -38,6 +39,7 @@ for command in (
     *rates.COMMANDS,
     *members.COMMANDS,
     *hosted.COMMANDS,
+    *files.COMMANDS,
     *spend.COMMANDS,
     *clients.COMMANDS,
     *keys.COMMANDS,

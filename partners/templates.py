@@ -20,6 +20,7 @@ class TemplateKind(StrEnum):
     REST = "rest"
     DECLARATIVE = "declarative"
     HOSTED = "hosted"
+    FILES = "files"
 
 
 class BrandExists(HubError):

@@ -19,9 +19,10 @@ from hub.commands.output import REFUSED, json_option, show
 from hub.commands.sandbox import FaultRates, plan_of
 from hub.config import read_settings
 from hub.kernel.log import start_logging
-from hub.trials.brands import BrandTrial, End, counterpart, end_of, simulated, try_ends
+from hub.trials.brands import BrandTrial, End, counterpart, end_of, exchanging, simulated, try_ends
 from hub.wiring import Hub, opened_hub, sandbox_credentials
 from partners.conformance import FORMATS, PROMISES, check_folder
+from partners.files.faults import seeded
 from partners.registry import BRANDS_FOLDER, Registry
 from partners.sandbox.faults import FaultPlan
 from partners.sandbox.server import RunningSimulator, serve
@@ -49,7 +50,7 @@ class BrandCode(click.ParamType[str]):
     type=click.Choice([str(kind) for kind in TemplateKind]),
     default="rest",
     show_default=True,
-    help="rest: an adapter in Python; declarative: a profile alone; hosted: kept by the hub.",
+    help="rest: an adapter in Python; declarative: a profile alone; files: files both ways; hosted: kept by the hub.",
 )
 @click.option(
     "--into",
@@ -67,7 +68,7 @@ def new(name: str, kind: str, into: Path | None, as_json: bool) -> None:
         click.echo(f"{folder} is a brand that works. Now:")
         click.echo(f"  1. change {folder / ('programme.toml' if kind == 'hosted' else 'profile.toml')}")
         click.echo(f"  2. hub partner check {folder}")
-        if kind in ("rest", "declarative"):
+        if kind != "hosted":
             click.echo(f"  3. hub partner try {folder}")
 
     show({"brand": name, "kind": kind, "folder": str(folder)}, as_json=as_json, plain=plain)
@@ -110,7 +111,9 @@ def try_(brand: str, conversions: int, seed: int, faults: dict[str, int], as_jso
     plan = replace(plan_of(faults, seed=seed), magic=False)
     folder = brand_folder(read_settings(), brand)
     with staged(folder, plan) as (hub, simulator, ends):
-        found = try_ends(hub, simulator, ends, conversions=conversions, wait=None)
+        speaks_files = ends[0].profile.files is not None
+        turns = exchanging(hub, simulator, ends[0], seeded(seed, faults)) if speaks_files else None
+        found = try_ends(hub, simulator, ends, conversions=conversions, wait=turns)
     show(_view(folder.name, found), as_json=as_json, plain=lambda: _print(found))
     if not found.ok:
         sys.exit(REFUSED)

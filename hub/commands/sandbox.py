@@ -14,8 +14,11 @@ from hub.commands.output import json_option, show
 from hub.commands.signals import wait_for_signal
 from hub.config import Settings, read_settings
 from hub.kernel.log import start_logging
+from hub.trials.file_players import file_player, playing_files
 from hub.trials.stage import serve_sandbox
-from hub.wiring import opened_hub, sandbox_credentials, sandbox_keys_file
+from hub.wiring import files_folder, opened_hub, sandbox_credentials, sandbox_keys_file
+from partners.files.faults import Chooses, FileFault, seeded
+from partners.files.simulator import FileSimulator
 from partners.profile import AuthKind, NotificationScheme
 from partners.registry import Registry
 from partners.sandbox.bench import played, trial_members
@@ -34,7 +37,7 @@ class FaultRates(click.ParamType[dict[str, int]]):
         """Calls in a thousand by the name of the kind."""
         if isinstance(value, dict):
             return value
-        kinds = [*map(str, FaultKind), *map(str, NoticeFault)]
+        kinds = sorted({*map(str, FaultKind), *map(str, NoticeFault), *map(str, FileFault)})
         text = str(value)
         if text.isascii() and text.isdigit():
             rates = dict.fromkeys(kinds, int(text))
@@ -85,8 +88,19 @@ def sandbox(brand: str, port: int | None, seed: int, faults: dict[str, int], not
     folder = brand_folder(settings, brand)
     with one_brand(settings, folder, port=port or 0, plan=plan, notify=notify) as (simulator, registry):
         told = introduction(settings, registry, folder.name, simulator.url)
-        show(told, as_json=as_json, plain=lambda: _print(told))
-        wait_for_signal()
+        with playing_files(_file_players(settings, registry, folder.name, simulator, seeded(seed, faults))):
+            show(told, as_json=as_json, plain=lambda: _print(told))
+            wait_for_signal()
+
+
+def _file_players(
+    settings: Settings, registry: Registry, brand: str, simulator: RunningSimulator, faults: Chooses
+) -> list[FileSimulator]:
+    """The brand's own player, if it speaks files."""
+    profile = registry.profile(brand)
+    if profile.files is None:
+        return []
+    return [file_player(profile, simulator, files_folder(settings), faults, partner=brand, unit=profile.units[0].code)]
 
 
 @contextmanager
@@ -122,6 +136,8 @@ def introduction(settings: Settings, registry: Registry, brand: str, url: str) -
         "members_url": f"{url}/_sim/{brand}/members",
         "faults_url": f"{url}/_sim/faults",
     }
+    if profile.files is not None:
+        told["folder"] = str(files_folder(settings) / brand)
     if profile.notifications.scheme is not NotificationScheme.NONE:
         told["notifications_url"] = f"{url}/_sim/{brand}/notifications"
     return told

@@ -67,6 +67,26 @@ def open_out(work: Work, partner: str) -> list[FileOut]:
     return list(map(_file_out, rows))
 
 
+def newest_out(work: Work, partner: str | None, *, limit: int) -> list[FileOut]:
+    """Files of ours, newest first; of one partner, or of all with None."""
+    rows = work.fetch(
+        f"SELECT {_OUT} FROM file_out WHERE %s::text IS NULL OR partner = %s "  # noqa: S608 - fixed names
+        "ORDER BY made_at DESC, id DESC LIMIT %s",
+        (partner, partner, limit),
+    )
+    return list(map(_file_out, rows))
+
+
+def newest_in(work: Work, partner: str | None, *, limit: int) -> list[FileIn]:
+    """Files of partners, newest first; of one partner, or of all with None."""
+    rows = work.fetch(
+        f"SELECT {_IN} FROM file_in WHERE %s::text IS NULL OR partner = %s "  # noqa: S608 - fixed names
+        "ORDER BY received_at DESC, id DESC LIMIT %s",
+        (partner, partner, limit),
+    )
+    return list(map(_file_in, rows))
+
+
 def out_of(work: Work, partner: str, kind: Series, sequence: int) -> FileOut | None:
     """One file of ours by its number, locked."""
     rows = work.fetch(

@@ -25,9 +25,11 @@ from hub.members.types import NewLink
 from hub.rates import service as rates
 from hub.rates.types import Block, PriceRequest, RuleDraft
 from hub.storage import Work
-from hub.wiring import Hub
+from hub.wiring import Hub, files_folder
 from hub.worker.direct import run_due
 from partners.base import Member, Verb
+from partners.files.faults import Chooses
+from partners.files.simulator import FileSimulator
 from partners.profile import Profile, UnitProfile
 from partners.registry import Registry
 from partners.sandbox.bench import MEMBER_NAME, OPENING_BALANCE, amount_in, played, trial_members
@@ -93,9 +95,7 @@ class BrandTrial:
 
 
 def end_of(profile: Profile) -> End:
-    """A brand as one end. Raises: BrandNotTriable, for a brand that is not called."""
-    if profile.files is not None:
-        raise BrandNotTriable(f"{profile.name} speaks files: a conversion waits for its next file.", brand=profile.code)
+    """A brand as one end. Raises: BrandNotTriable, for a brand through which no points move."""
     if not {Verb.DEBIT, Verb.CREDIT} & profile.capabilities.verbs:
         raise BrandNotTriable(f"{profile.name} states neither debit nor credit.", brand=profile.code)
     return End(profile.code, profile, profile.units[0].code)
@@ -113,6 +113,19 @@ def simulated(registry: Registry, end: End, credentials: Credentials) -> Simulat
         rich = {end.unit: OPENING_BALANCE}
         known = tuple(SimulatedMember(one.membership, MEMBER_NAME, balances=rich) for one in known)
     return played(registry, end.code, credentials, brand=end.profile.code, members=known)
+
+
+def exchanging(hub: Hub, simulator: RunningSimulator, end: End, faults: Chooses) -> Callable[[], None]:
+    """A turn of hub and partner with files, to be taken when nothing else is due."""
+    books = simulator.books(end.code)
+    root = files_folder(hub.settings) / end.code
+    shop = FileSimulator(end.profile, root, hub.clock, faults, books, unit=end.unit)
+
+    def take_turns() -> None:
+        hub.exchange.run(end.code, at_once=True)
+        shop.turn()
+
+    return take_turns
 
 
 def try_ends(

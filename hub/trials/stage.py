@@ -21,7 +21,9 @@ from hub.kernel.errors import HubError
 from hub.rates import service as rates
 from hub.rates.types import Block, CampaignDraft, RuleDraft
 from hub.storage import Work
-from hub.wiring import Hub, sandbox_credentials
+from hub.trials.file_players import file_player, playing_files
+from hub.wiring import Hub, files_folder, sandbox_credentials
+from partners.files.faults import in_order
 from partners.sandbox.bench import played
 from partners.sandbox.faults import FaultPlan
 from partners.sandbox.server import RunningSimulator, serve
@@ -219,12 +221,21 @@ def serve_sandbox(hub: Hub, *, port: int | None, plan: FaultPlan) -> Iterator[Ru
     """Play every test partner of the database."""
     credentials = sandbox_credentials(hub.settings)
     with hub.database.read() as work:
-        partners = [partner for partner in roster(work).partners.values() if not partner.live]
+        known = roster(work)
+    partners = [partner for partner in known.partners.values() if not partner.live]
     partners = [partner for partner in partners if hub.registry.programme(partner.profile) is None]
     simulated = [played(hub.registry, partner.code, credentials, brand=partner.profile) for partner in partners]
     chosen = port if port is not None else int(hub.settings.sandbox_url.rsplit(":", 1)[1].split("/", 1)[0])
+    units = {unit.partner: unit.code for unit in known.units.values()}
     with serve("127.0.0.1", chosen, simulated, plan) as running:
-        yield running
+        folder = files_folder(hub.settings)
+        players = [
+            file_player(profile, running, folder, in_order(), partner=code, unit=units.get(code, ""))
+            for code in sorted(one.code for one in partners)
+            if (profile := hub.partners.brand(code)).files is not None
+        ]
+        with playing_files(players):
+            yield running
 
 
 def call_sandbox(url: str, method: str, document: object = None) -> dict[str, object]:

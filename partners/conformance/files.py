@@ -1,25 +1,30 @@
 """Checks of a brand that speaks files: what its layouts can carry, and what is refused as a whole.
 
-Knows layouts, the writer and the reader. How files are exchanged, numbered and answered is the hub's own work, held by
-the hub's own tests; the report says so.
+Knows layouts, the writer, the reader and the simulator of the same declaration. How the hub numbers files and acts on
+answers is its own work, held by its own tests.
 """
 
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from hub.kernel.clock import SystemClock
 from partners.base import Verb
 from partners.conformance.types import Check, ContractBroken, Group, NotApplicable, check
-from partners.files.codes import FieldUnfit, FileRefused
+from partners.files.codes import FieldUnfit, FileRefused, RecordCode
 from partners.files.declaration import FilesProfile
+from partners.files.faults import in_order
 from partners.files.fields import Value
 from partners.files.layout import Field, FieldKind, FileLayout
 from partners.files.reading import Reader, verify
+from partners.files.simulator import FileSimulator
 from partners.files.writing import Writer
 from partners.profile import Profile
+from partners.sandbox.books import Books, SimulatedMember
 
 _ROWS = 5
+_RICH = 10**9
 _SEQUENCE = 7
 # Longest key that the hub gives an instruction: `leg_` and 26 characters.
 _KEY = "leg_01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -94,20 +99,75 @@ def spoilt_files_are_refused(bench: FileBench) -> None:
             )
 
 
-@check("files.exchange", Group.FILES, "Instructions go out and answers come in, in order, once.")
-def the_hub_exchanges(bench: FileBench) -> None:
-    """Nothing to try without a hub."""
-    raise NotApplicable(
-        f"the hub itself exchanges, numbers and answers the files of {bench.profile.name}; its own tests hold that"
-    )
+@check("files.exchange", Group.FILES, "A file of instructions is answered record by record, and once.")
+def instructions_are_answered(bench: FileBench) -> None:
+    """What goes out is booked, answered under the same keys, and not booked again when it comes again."""
+    number, exchange = bench.profile.member.numbered, bench.files.exchange
+    balances = {unit.code: _RICH for unit in bench.profile.units}
+    members = [SimulatedMember(number(100 + row), balances=balances) for row in range(1, _ROWS)]
+    books = Books(SystemClock(), key_life=timedelta(days=1), inquiry_lag=timedelta(0))
+    books.open_members(members)
+    with tempfile.TemporaryDirectory() as folder:
+        unit = bench.profile.units[0].code
+        shop = FileSimulator(bench.profile, Path(folder), SystemClock(), in_order(), books, unit=unit)
+        rows = [_row(bench, row) for row in range(1, _ROWS + 1)]
+        answered: list[dict[str, Value]] = []
+        for _ in range(2):
+            _write(bench, bench.files.instructions, rows, Path(folder, exchange.deliver))
+            try:
+                answers = [Path(folder, exchange.fetch, name) for name in shop.turn()]
+            except FieldUnfit as fault:
+                raise ContractBroken(
+                    f"An answer cannot be written as declared: {fault}",
+                    "fields that hold every answer, and a word for every refusal",
+                    "Complete the words of the field result as the partner documents them",
+                ) from fault
+            answered += [row for path in answers for row in _told(bench.files.answers, path)]
+    told = {str(row["key"]): str(row["result"]) for row in answered}
+    wanted = {str(row["key"]): "done" for row in rows[:-1]} | {str(rows[-1]["key"]): "member_unknown"}
+    if told != wanted or books.totals()["movements"] != _ROWS - 1:
+        raise ContractBroken(
+            f"{_ROWS} instructions, the last one for nobody, and the same file again, came to {sorted(told.values())}",
+            "done for each but the last, whose member is unknown, and no movement twice",
+            "Compare the words of the field result, and let answers repeat key, membership and amount",
+        )
+
+
+@check("files.receipts", Group.FILES, "Every code that the hub gives a record has a word in its receipts.")
+def receipts_say_every_code(bench: FileBench) -> None:
+    """A receipt carries each code, also of records of which nothing could be read."""
+    layout = bench.files.receipts
+    if layout is None:
+        raise NotApplicable(f"{bench.profile.name} wants no receipts")
+    blank: dict[str, Value] = {field.name: None for field in layout.detail.valued if field.kind != "line"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = _write(bench, layout, [{**blank, "code": str(code)} for code in RecordCode], Path(folder))
+        told = [row["code"] for row in _told(layout, path)]
+    if told != list(map(str, RecordCode)):
+        raise ContractBroken(
+            f"The codes of a receipt were read back as {told}",
+            "one word for each code",
+            "Give each code a word of its own",
+        )
 
 
 FILE_CHECKS: tuple[Check[FileBench], ...] = (
     records_have_room,
     files_are_read_back,
     spoilt_files_are_refused,
-    the_hub_exchanges,
+    instructions_are_answered,
+    receipts_say_every_code,
 )
+
+
+def _told(layout: FileLayout, path: Path) -> list[dict[str, Value]]:
+    """The records of a file, by field name."""
+    batches = list(Reader(layout, path).batches())
+    return [
+        {name: column[place] for name, column in batch.columns.items()}
+        for batch in batches
+        for place in range(batch.size)
+    ]
 
 
 def _spoilt(layout: FileLayout, good: bytes) -> dict[str, bytes]:

@@ -6,9 +6,7 @@ in another file.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 
 from hub.kernel.clock import Clock
@@ -22,7 +20,7 @@ from partners.files.names import read_name
 from partners.files.reading import Reader, verify
 from partners.files.writing import Writer
 from partners.profile import Profile
-from partners.sandbox.books import Applied, Books, Move, MoveKind, Rejected, SimulatedMember
+from partners.sandbox.books import Applied, Books, Move, MoveKind, Rejected
 
 # Turns without a receipt after which a file counts as lost.
 _PATIENCE_TURNS = 2
@@ -58,13 +56,17 @@ class _Series:
 
 @dataclass
 class FileSimulator:
-    """One partner in the folders below `root`. faults: what goes wrong with which of its files. unit: that it keeps."""
+    """One partner in the folders below `root`.
+
+    books: of its members. faults: what goes wrong with which of its files. unit: that its records are about, where they
+    do not say so; empty for the brand's only one.
+    """
 
     profile: Profile
     root: Path
     clock: Clock
     faults: Chooses
-    members: Sequence[SimulatedMember] = ()
+    books: Books
     unit: str = ""
     _answers: dict[int, _Answer] = field(default_factory=dict)
     _sends: int = 0
@@ -72,8 +74,6 @@ class FileSimulator:
     def __post_init__(self) -> None:
         assert self.profile.files is not None, "the brand speaks files"
         self._files = self.profile.files
-        self.books = Books(self.clock, key_life=timedelta(days=3_660), inquiry_lag=timedelta(0))
-        self.books.open_members(self.members)
         exchange = self._files.exchange
         self._in, self._out = self.root / exchange.deliver, self.root / exchange.fetch
         self._own = self.root / ".own"

@@ -97,9 +97,8 @@ def test_what_brands_can_do_is_listed_without_a_database(hub: Run, environment: 
     assert not (Path(environment["HUB_DATA_DIR"]) / "postgres").exists()
 
 
-@pytest.mark.parametrize(("brand", "code"), [("corner_shop", "brand_not_triable"), ("bluebean", "brand_hosted")])
-def test_a_brand_that_is_not_called_cannot_be_tried(hub: Run, brand: str, code: str) -> None:
-    done = hub("partner", "try", brand)
+def test_a_brand_that_is_not_called_cannot_be_tried(hub: Run) -> None:
+    done = hub("partner", "try", "bluebean")
 
     assert done.returncode == 1
-    assert code in done.stderr
+    assert "brand_hosted" in done.stderr

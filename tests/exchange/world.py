@@ -25,7 +25,7 @@ from partners.files.simulator import FileSimulator
 from partners.memory import MemoryBreaker, MemoryTokenStore
 from partners.profile import read_profile
 from partners.registry import BRANDS_FOLDER
-from partners.sandbox.books import SimulatedMember
+from partners.sandbox.books import Books, SimulatedMember
 from partners.session import PartnerSession
 from partners.transport import Transport
 from tests.conversion.world import World, unit_of
@@ -80,9 +80,9 @@ class FileWorld:
         self.world = World(database, clock, directory=self.directory)
         self.partners = fakes
         self.locks = SharedLocks(database.url)
-        self.shop = FileSimulator(
-            BRAND, folder / SHOP, clock, faults or in_order(), unit=unit_of(SHOP), members=self._members()
-        )
+        books = Books(clock, key_life=timedelta(days=3_660), inquiry_lag=timedelta(0))
+        books.open_members(self._members())
+        self.shop = FileSimulator(BRAND, folder / SHOP, clock, faults or in_order(), books, unit=unit_of(SHOP))
 
     def _members(self) -> list[SimulatedMember]:
         return [SimulatedMember(f"st{number}", balances={unit_of(SHOP): 100_000}) for number in range(1, 40)]
