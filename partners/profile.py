@@ -15,6 +15,7 @@ from partners.check_digits import CheckDigit, check_digits_of, check_holds, widt
 from partners.declarative.reader import Stated, read_declared
 from partners.declarative.spec import DeclarativeSpec
 from partners.files.declaration import FilesProfile, read_files
+from partners.names import USUAL_NAMES, NamePolicy, read_names
 from partners.profile_table import ProfileInvalid as ProfileInvalid
 from partners.profile_table import ProfileTable, read_table
 
@@ -174,13 +175,14 @@ class MemberProfile:
     """What a membership number looks like (whole text must match), what the brand calls it, and an example.
 
     The example ends in digits; other numbers of trial members are made by counting in them. check_digit: the scheme of
-    the number's last characters.
+    the number's last characters. names: which writings of a name the brand takes for one person's.
     """
 
     number_pattern: str
     label: str
     example: str
     check_digit: CheckDigit = CheckDigit.NONE
+    names: NamePolicy = USUAL_NAMES
 
     def knows(self, membership: str) -> bool:
         """Whether `membership` looks like a number of this brand, check digits included."""
@@ -401,6 +403,7 @@ def _member(table: ProfileTable) -> MemberProfile:
         label=table.text("label"),
         example=table.text("example"),
         check_digit=table.choice_or("check_digit", CheckDigit.NONE),
+        names=read_names(table.table_or_none("names")),
     )
     try:
         re.compile(member.number_pattern)
