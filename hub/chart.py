@@ -11,6 +11,9 @@ POSITIONS = "position:"
 PAYMENT = "payment"
 """Kind of a line that pays what earlier lines made due, and is billed to nobody."""
 
+CORRECTION = "correction"
+"""Kind of a line that takes back what an objection was right about."""
+
 
 def outside(unit: str) -> str:
     """Members' points at the partner that owns `unit`, as far as they moved through the hub."""
@@ -100,7 +103,8 @@ def prepaid(block: str) -> str:
 def price_label(kind: str, version: str, counterparty: str) -> str:
     """Label of a money transfer on a position account: settlement groups its lines by it.
 
-    kind: what the line is for (`debit`, `credit`, `fee`, `bonus`, `reversal`, `accrual`, `clawback`); version: the
+    kind: what the line is for (`debit`, `credit`, `fee`, `bonus`, `reversal`, `accrual`, `clawback`,
+    `correction`); version: the
     agreement version that priced it; counterparty: the partner on the other side.
     """
     return f"{kind}|{version}|{counterparty}"

@@ -47,6 +47,7 @@ class Scope(StrEnum):
     RATES_READ = "rates:read"  # see rate rules
     RATES_WRITE = "rates:write"  # propose, activate, withdraw, stop and start rate rules and campaigns
     SETTLEMENTS_READ = "settlements:read"  # see the own partner's statements
+    SETTLEMENTS_WRITE = "settlements:write"  # accept the own partner's statements, or object to lines of them
     SPEND_READ = "spend:read"  # see card tokens, accruals, blocks and claims of the own bank
     SPEND_WRITE = "spend:write"  # send card transactions, link tokens, choose targets, claim
     UNITS_READ = "units:read"  # see units
@@ -86,6 +87,7 @@ WORDS: dict[Scope, str] = {
     Scope.RATES_READ: "See rates",
     Scope.RATES_WRITE: "Change rates and campaigns",
     Scope.SETTLEMENTS_READ: "See statements of what partners pay and get",
+    Scope.SETTLEMENTS_WRITE: "Accept statements, or object to them",
     Scope.UNITS_READ: "See the kinds of points there are",
     Scope.UNITS_WRITE: "Add kinds of points",
 }

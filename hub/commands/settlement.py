@@ -12,10 +12,11 @@ from hub.commands.output import actor_option, json_option, show
 from hub.config import read_settings
 from hub.kernel.amounts import decimal_text
 from hub.reports import books, journals
+from hub.reports.objections import objection_view
 from hub.reports.statements import statement_csv
-from hub.settlement import service, store
+from hub.settlement import objections, service, store
 from hub.settlement.refusals import CalendarInvalid, WindowStateWrong
-from hub.settlement.types import Calendar, Netted, Rhythm, Window
+from hub.settlement.types import Calendar, LineChoice, Netted, ObjectionState, Rhythm, Window
 from hub.storage import Work
 from hub.wiring import opened_hub
 
@@ -180,6 +181,54 @@ def abort(id: str, actor: str) -> None:
     click.echo(f"window {id} is aborted; the next window of its calendar has its lines")
 
 
+@window.command("disputes")
+@click.option("--all", "every", is_flag=True, help="Decided ones too.")
+@json_option
+def disputes(every: bool, as_json: bool) -> None:
+    """Show what partners object to, oldest first."""
+    states = () if every else (ObjectionState.OPEN,)
+    with opened_hub(read_settings()) as hub, hub.database.read() as work:
+        found = [objection_view(work, one) for one in objections.listed(work, states=states)]
+    _show_objections(found, as_json=as_json)
+
+
+@window.command("dispute")
+@click.argument("statement_id", metavar="STATEMENT")
+@click.option("--line", "lines", multiple=True, required=True, help="KIND:COUNTERPARTY, such as debit:staywell.")
+@click.option("--reason", required=True, help="What the partner says.")
+@actor_option
+@json_option
+def dispute(statement_id: str, lines: tuple[str, ...], reason: str, actor: str, as_json: bool) -> None:
+    """Object to lines of a statement for its partner, who wrote or called."""
+    choices = [LineChoice(*one.partition(":")[::2]) for one in lines]
+    with opened_hub(read_settings()) as hub, hub.database.work() as work:
+        of = store.named_statement(work, statement_id)
+        made = service.object_to(
+            work, of.id, choices, books.render_statement, partner=of.partner, live=of.live, reason=reason, actor=actor,
+            now=hub.clock.now(),
+        )  # fmt: skip
+        found = objection_view(work, made)
+    _show_objections([found], as_json=as_json)
+
+
+@window.command("decide")
+@click.argument("objection")
+@click.option("--uphold/--reject", "upheld", default=None, required=True, help="Whether the partner is right.")
+@click.option("--both-sides", is_flag=True, help="Upheld: take it back from the other partners too, not from the hub.")
+@click.option("--remark", required=True, help="Why; the partner reads it.")
+@actor_option
+@json_option
+def decide(objection: str, upheld: bool, both_sides: bool, remark: str, actor: str, as_json: bool) -> None:
+    """Decide about an objection; final. The next window bills what was held out, with corrections if it is upheld."""
+    decision = ObjectionState.UPHELD if upheld else ObjectionState.REJECTED
+    with opened_hub(read_settings()) as hub, hub.database.work() as work:
+        made = service.decide(
+            work, objection, decision, both_sides=both_sides, remark=remark, actor=actor, now=hub.clock.now()
+        )
+        found = objection_view(work, made)
+    _show_objections([found], as_json=as_json)
+
+
 @click.command("statement")
 @click.argument("partner")
 @click.option("--window", "id", required=True, help="Id of the window.")
@@ -243,6 +292,18 @@ def _show_netted(found: list[Netted], *, as_json: bool) -> None:
             click.echo("no window was closed")
 
     show({"windows": [_netted_view(one) for one in found]}, as_json=as_json, plain=plain)
+
+
+def _show_objections(found: list[dict[str, object]], *, as_json: bool) -> None:
+    def plain() -> None:
+        for one in found:
+            where = "held out" if one["held_out"] else "billed"
+            click.echo(f"{one['id']}  {one['partner']:<18} {one['state']:<9} {where:<9} decide by {one['decide_by']}")
+            click.echo(f"  {one['statement']}  {one['reason']}")
+        if not found:
+            click.echo("no objections")
+
+    show({"objections": found}, as_json=as_json, plain=plain)
 
 
 def _window_view(one: Window) -> dict[str, object]:

@@ -68,13 +68,17 @@ STATUS: dict[str, int] = {
     "master_key_invalid": 500,
     # Settlement.
     "calendar_missing": 404,
+    "objection_missing": 404,
     "obligation_missing": 404,
     "statement_missing": 404,
     "window_missing": 404,
     "calendar_conflict": 409,
+    "objection_state_wrong": 409,
+    "statement_closed": 409,
     "window_state_wrong": 409,
     "calendar_invalid": 422,
     "headroom_missing": 422,
+    "objection_invalid": 422,
     "obligation_overpaid": 422,
     "payment_reference_reused": 422,
     # People who sign in.

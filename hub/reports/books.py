@@ -20,7 +20,8 @@ def render_statement(work: Work, found: Netted, partner: str) -> bytes:
     """One partner's statement of a netted window as JSON, with the roots that were built for it."""
     window = found.window
     assert window.last_period is not None, "a netted window is closed"
-    accounts = sorted({chart.position(partner, one.side.currency) for one in found.obligations})
+    currencies = {one.side.currency for one in found.obligations} | {line.currency for line in found.held}
+    accounts = sorted({chart.position(partner, one) for one in currencies})
     roots: list[Root] = []
     for period in range(window.first_period, window.last_period + 1):
         roots += ledger.roots(work, period, accounts)

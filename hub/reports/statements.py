@@ -2,7 +2,9 @@
 
 JSON is what is kept and what its digest covers: ASCII, sorted names, amounts as exact decimal strings. `position` there
 are the digits of the ledger, `amount` those that money has. For every obligation: opening + credits - debits = amount +
-closing, and the closing is the next window's opening.
+closing, and the closing is the next window's opening. `held_out` is in dispute and not among the lines; `released` is
+what they have of earlier windows' disputes. So the entries under the roots, payments left out, are those of the lines
+and of `held_out` without those of `released`.
 """
 
 import csv
@@ -34,6 +36,7 @@ def statement_json(found: Netted, partner: str, *, name: str, calendar: Calendar
     obligations = [one for one in found.obligations if one.side.partner == partner]
     document = {
         "version": _VERSION,
+        "revision": found.revision,
         "window": {
             "id": window.id,
             "calendar": window.calendar,
@@ -48,6 +51,8 @@ def statement_json(found: Netted, partner: str, *, name: str, calendar: Calendar
         "advice_on": window.advice_on.isoformat(),
         "due_on": window.due_on.isoformat(),
         "lines": [_line(line, found.money[line.currency]) for line in lines],
+        "held_out": [_line(line, found.money[line.currency]) for line in found.held if line.partner == partner],
+        "released": [_line(line, found.money[line.currency]) for line in found.released if line.partner == partner],
         "obligations": [_obligation(one, found.money[one.side.currency]) for one in obligations],
         "totals": _totals(lines, found.money),
         "roots": [
@@ -72,8 +77,9 @@ def statement_csv(document: bytes) -> bytes:
     writer = csv.DictWriter(out, _CSV_COLUMNS, lineterminator="\r\n", restval="")
     writer.writeheader()
     head = {"window": window, "partner": partner}
-    for line in found["lines"]:
-        writer.writerow({"record": "line", **head, **line})
+    for record, name in (("line", "lines"), ("held_out", "held_out"), ("released", "released")):
+        for line in found[name]:
+            writer.writerow({"record": record, **head, **line})
     for one in found["obligations"]:
         names = ("currency", "counterparty", "opening", "debits", "credits", "amount", "closing", "count")
         shown = {name: one[name] for name in names}

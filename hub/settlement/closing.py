@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from hub import ledger
 from hub.audit.service import record
 from hub.kernel.ids import new_id
-from hub.settlement import store
+from hub.legs.cases import close_cases
+from hub.settlement import objections, store
 from hub.settlement.calendars import business_day, local_day, next_cut_off
 from hub.settlement.reading import require
 from hub.settlement.refusals import CalendarConflict, CalendarInvalid, WindowStateWrong
@@ -103,7 +104,9 @@ def abort(work: Work, id: str, *, actor: str, now: datetime) -> Window:
     assert following is not None, "a calendar has an open window"
     if store.before(work, following) != window:
         raise WindowStateWrong("A later window of this calendar was closed already; abort that one first.")
+    store.drop_statements(work, id)
     store.drop_netting(work, id)
+    close_cases(work, objections.take_back(work, window, now=now), objections.CASE, by=actor, now=now)
     store.move(work, id, WindowState.ABORTED)
     store.stretch(work, following.id, first_period=window.first_period)
     record(work, actor=actor, action="window_aborted", subject=id, facts={}, now=now)

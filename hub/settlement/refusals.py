@@ -61,3 +61,27 @@ class HeadroomMissing(HubError):
     """A payout that would take a partner beyond its net debit cap."""
 
     code = "headroom_missing"
+
+
+class StatementClosed(HubError):
+    """A statement that takes no objection or acknowledgement any more."""
+
+    code = "statement_closed"
+
+
+class ObjectionMissing(HubError):
+    """There is no such objection."""
+
+    code = "objection_missing"
+
+
+class ObjectionInvalid(HubError):
+    """An objection to lines that cannot be disputed."""
+
+    code = "objection_invalid"
+
+
+class ObjectionStateWrong(HubError):
+    """An objection that was decided otherwise already."""
+
+    code = "objection_state_wrong"

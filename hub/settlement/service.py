@@ -4,6 +4,7 @@ Every step may be asked for again: a window that is further already answers as i
 """
 
 from hub.settlement.closing import abort, add_calendar, add_closing_days, close, opened
+from hub.settlement.disputing import acknowledge, decide, object_to
 from hub.settlement.paying import instruct, pay
 from hub.settlement.reading import find_lines, read
 from hub.settlement.stating import Renderer, net, state
@@ -11,12 +12,15 @@ from hub.settlement.stating import Renderer, net, state
 __all__ = [
     "Renderer",
     "abort",
+    "acknowledge",
     "add_calendar",
     "add_closing_days",
     "close",
+    "decide",
     "find_lines",
     "instruct",
     "net",
+    "object_to",
     "opened",
     "pay",
     "read",

@@ -37,11 +37,12 @@ _NEW_OBLIGATION = (
     "amount", "closing",
 )  # fmt: skip
 _STATEMENT: LiteralString = (
-    "SELECT id, window_id, calendar, number, partner, live, document, digest, due_on, stated_at "
-    "FROM settlement_statement"
+    "SELECT id, window_id, calendar, number, partner, live, document, digest, due_on, stated_at, revision, replaced, "
+    "acknowledged_at FROM settlement_statement"
 )
 _STATEMENT_FIELDS = (
     "id", "window", "calendar", "number", "partner", "live", "document", "digest", "due_on", "stated_at",
+    "revision",
 )  # fmt: skip
 _STATEMENT_COLUMNS = tuple("window_id" if name == "window" else name for name in _STATEMENT_FIELDS)
 
@@ -158,6 +159,26 @@ def before(work: Work, window: Window) -> Window | None:
     return _window(rows[0]) if rows else None
 
 
+def window_of_slice(work: Work, calendar: str, period: int) -> Window | None:
+    """The window of a calendar that has a slice; None when the calendar was never opened."""
+    rows = work.fetch(
+        f"{_WINDOW} WHERE calendar = %s AND state <> 'aborted' AND first_period <= %s "
+        "AND (last_period IS NULL OR last_period >= %s)",
+        (calendar, period, period),
+    )
+    return _window(rows[0]) if rows else None
+
+
+def later_netted(work: Work, window: Window) -> bool:
+    """Whether a later window of the calendar has its opening from this one already."""
+    rows = work.fetch(
+        "SELECT EXISTS (SELECT 1 FROM settlement_window WHERE calendar = %s AND number > %s "
+        "AND state IN ('netted', 'stated', 'instructed', 'settled'))",
+        (window.calendar, window.number),
+    )
+    return bool(rows[0][0])
+
+
 def close_window(work: Work, window: Window) -> None:
     """Write what closing decided."""
     work.run_later(
@@ -236,14 +257,15 @@ def obligations(work: Work, window: str, *, locked: bool = False) -> list[Obliga
     return list(map(_obligation, rows))
 
 
+def drop_statements(work: Work, window: str) -> None:
+    """Forget the statements of a window that is taken back."""
+    work.run_later("DELETE FROM settlement_statement WHERE window_id = %s", (window,))
+
+
 def drop_netting(work: Work, window: str) -> None:
-    """Forget lines, obligations and statements of a window that is taken back."""
-    for statement in (
-        "DELETE FROM settlement_statement WHERE window_id = %s",
-        "DELETE FROM settlement_obligation WHERE window_id = %s",
-        "DELETE FROM settlement_line WHERE window_id = %s",
-    ):
-        work.run_later(statement, (window,))
+    """Forget lines and obligations of a window that is netted again or taken back."""
+    work.run_later("DELETE FROM settlement_obligation WHERE window_id = %s", (window,))
+    work.run_later("DELETE FROM settlement_line WHERE window_id = %s", (window,))
 
 
 def window_of(work: Work, obligation: str) -> str:
@@ -288,8 +310,8 @@ def add_statements(work: Work, statements: Sequence[Statement]) -> None:
 
 
 def statement(work: Work, window: str, partner: str) -> Statement:
-    """A partner's statement. Raises: StatementMissing."""
-    rows = work.fetch(f"{_STATEMENT} WHERE window_id = %s AND partner = %s", (window, partner))
+    """A partner's newest statement of a window. Raises: StatementMissing."""
+    rows = work.fetch(f"{_STATEMENT} WHERE window_id = %s AND partner = %s AND NOT replaced", (window, partner))
     if not rows:
         raise StatementMissing(f"There is no statement for {partner} in this window.", partner=partner[:40])
     return _statement(rows[0])
@@ -303,9 +325,33 @@ def statement_by_id(work: Work, id: str, *, live: bool) -> Statement:
     return _statement(rows[0])
 
 
+def named_statement(work: Work, id: str) -> Statement:
+    """A statement of anybody, for the hub itself. Raises: StatementMissing."""
+    rows = work.fetch(f"{_STATEMENT} WHERE id = %s", (id,))
+    if not rows:
+        raise StatementMissing("There is no such statement.")
+    return _statement(rows[0])
+
+
 def statements(work: Work, window: str) -> list[Statement]:
-    """Every statement of a window, sorted by partner."""
-    return list(map(_statement, work.fetch(f"{_STATEMENT} WHERE window_id = %s ORDER BY partner", (window,))))
+    """The newest statement of every partner for a window, sorted by partner."""
+    rows = work.fetch(f"{_STATEMENT} WHERE window_id = %s AND NOT replaced ORDER BY partner", (window,))
+    return list(map(_statement, rows))
+
+
+def replace_statements(work: Work, window: str, partners: Collection[str]) -> None:
+    """Note that these partners' statements of a window have a newer revision."""
+    work.run_later(
+        "UPDATE settlement_statement SET replaced = true WHERE window_id = %s AND partner = ANY(%s::text[])",
+        (window, sorted(partners)),
+    )
+
+
+def acknowledge(work: Work, id: str, *, now: datetime) -> None:
+    """Write that a statement was accepted, once."""
+    work.run_later(
+        "UPDATE settlement_statement SET acknowledged_at = %s WHERE id = %s AND acknowledged_at IS NULL", (now, id)
+    )
 
 
 def statements_of(
@@ -323,8 +369,8 @@ def statements_of(
 
 
 def _statement(row: tuple[Any, ...]) -> Statement:
-    id_, window, calendar, number, partner, live, document, digest, due_on, stated_at = row
-    return Statement(id_, window, calendar, number, partner, live, bytes(document), bytes(digest), due_on, stated_at)
+    id_, window, calendar, number, partner, live, document, digest, *rest = row
+    return Statement(id_, window, calendar, number, partner, live, bytes(document), bytes(digest), *rest)
 
 
 def _calendar(row: tuple[Any, ...]) -> Calendar:

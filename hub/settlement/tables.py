@@ -136,7 +136,10 @@ settlement_statement = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("due_on", Date, nullable=False),
     Column("stated_at", DateTime(timezone=True), nullable=False),
-    UniqueConstraint("window_id", "partner"),
+    Column("revision", SmallInteger, nullable=False, server_default="1"),
+    Column("replaced", Boolean, nullable=False, server_default="false"),
+    Column("acknowledged_at", DateTime(timezone=True)),
+    UniqueConstraint("window_id", "partner", "revision"),
 )
 Index(
     "settlement_statement_partner_idx",
@@ -144,3 +147,45 @@ Index(
     settlement_statement.c.stated_at,
     settlement_statement.c.id,
 )
+
+settlement_objection = Table(
+    "settlement_objection",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("window_id", Text, ForeignKey("settlement_window.id"), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("partner", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raised_at", DateTime(timezone=True), nullable=False),
+    Column("decide_by", Date, nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_period", BigInteger),
+    Column("remark", Text, nullable=False, server_default=""),
+    CheckConstraint("state IN ('open', 'upheld', 'rejected', 'dropped')", name="state"),
+)
+Index("settlement_objection_partner_idx", settlement_objection.c.partner, settlement_objection.c.id)
+Index("settlement_objection_window_id_idx", settlement_objection.c.window_id)
+
+# One row per slice: its key is the ledger's, so that nothing is ever in dispute twice.
+settlement_disputed = Table(
+    "settlement_disputed",
+    METADATA,
+    Column("period", BigInteger),
+    Column("partner", Text),
+    Column("currency", Text),
+    Column("kind", Text),
+    Column("agreement", Text),
+    Column("counterparty", Text),
+    Column("objection", Text, ForeignKey("settlement_objection.id"), nullable=False),
+    Column("debits", Numeric, nullable=False),
+    Column("credits", Numeric, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("billed_in", Text, ForeignKey("settlement_window.id")),
+    PrimaryKeyConstraint("period", "partner", "currency", "kind", "agreement", "counterparty"),
+    CheckConstraint("held OR billed_in IS NULL", name="billed_in"),
+)
+Index("settlement_disputed_objection_idx", settlement_disputed.c.objection)
+Index("settlement_disputed_billed_in_idx", settlement_disputed.c.billed_in)
+Index("settlement_disputed_partner_idx", settlement_disputed.c.partner)

@@ -85,6 +85,9 @@ class Window:
     due_on: date | None
 
 
+LineKey = tuple[str, str, str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What a partner's position moved for one reason. debits, credits: ledger units; credits are owed to the partner.
@@ -100,6 +103,11 @@ class Line:
     debits: int
     credits: int
     count: int
+
+    @property
+    def key(self) -> LineKey:
+        """What makes it another line than its neighbours: partner, currency, kind, agreement, counterparty."""
+        return (self.partner, self.currency, self.kind, self.agreement, self.counterparty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +164,19 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Netted:
-    """A window with what was found for it. lines and obligations: sorted. money: by currency."""
+    """A window with what was found for it. lines and obligations: sorted. money: by currency.
+
+    held: lines of its slices that are in dispute and not among `lines`; released: lines that earlier windows held out
+    and that `lines` have now, both sorted. revision: of the statements that are written from it.
+    """
 
     window: Window
     lines: tuple[Line, ...]
     obligations: tuple[Obligation, ...]
     money: dict[str, Money]
+    held: tuple[Line, ...] = ()
+    released: tuple[Line, ...] = ()
+    revision: int = 1
 
     def hub_obligation(self, currency: str) -> int:
         """What the hub gets (> 0) or pays (< 0) in a currency: with the partners' own amounts it adds up to zero."""
@@ -172,7 +187,8 @@ class Netted:
 class Statement:
     """A partner's statement of a window. document: its bytes, the same for ever. digest: SHA-256 of them.
 
-    calendar, number: of the window. live: whether the partner is.
+    calendar, number: of the window. live: whether the partner is. revision: counts from 1; a new one is written when
+    lines are held out. replaced: whether there is a newer one. acknowledged_at: when the partner accepted it.
     """
 
     id: str
@@ -185,3 +201,66 @@ class Statement:
     digest: bytes
     due_on: date
     stated_at: datetime
+    revision: int = 1
+    replaced: bool = False
+    acknowledged_at: datetime | None = None
+
+
+class ObjectionState(StrEnum):
+    """What became of an objection."""
+
+    OPEN = "open"  # to be decided by an operator
+    UPHELD = "upheld"  # the partner is right: new lines correct what it named; final
+    REJECTED = "rejected"  # the lines are billed as they were; final
+    DROPPED = "dropped"  # its window was taken back; the lines come with another statement; final
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """What one slice of the ledger has of a line in dispute, or of the other partner's side of it.
+
+    held: whether it left netting. billed_in: window that has it since the decision.
+    """
+
+    period: int
+    line: Line
+    held: bool
+    billed_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Lines of a statement that its partner does not accept.
+
+    decide_by: last day for a decision. remark: of who decided.
+    """
+
+    id: str
+    window: str
+    statement: str
+    partner: str
+    state: ObjectionState
+    reason: str
+    raised_at: datetime
+    decide_by: date
+    decided_at: datetime | None
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChoice:
+    """Lines of a statement that somebody means. currency, agreement: any when empty."""
+
+    kind: str
+    counterparty: str
+    currency: str = ""
+    agreement: str = ""
+
+    def means(self, line: Line) -> bool:
+        """Whether this line is one of them."""
+        return (
+            self.kind == line.kind
+            and self.counterparty == line.counterparty
+            and self.currency in ("", line.currency)
+            and self.agreement in ("", line.agreement)
+        )

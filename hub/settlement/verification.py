@@ -10,7 +10,7 @@ from fractions import Fraction
 from hub import chart, ledger
 from hub.kernel.amounts import half_even
 from hub.ledger import Difference
-from hub.settlement import service, store
+from hub.settlement import objections, reading, service, store
 from hub.settlement.netting import sides_of
 from hub.settlement.types import Line, Netted, Obligation, Side, Window, WindowState
 from hub.storage import Work
@@ -36,6 +36,7 @@ def verify(work: Work) -> list[Difference]:
             found += _statements(work, window)
             found += _payments(work, stored, paid)
             carried = {one.side: one.closing for one in stored.obligations if one.closing}
+    found += _disputed(work)
     return found
 
 
@@ -56,6 +57,17 @@ def _lines(window: Window, stored: list[Line], expected: list[Line]) -> Iterator
         yield _difference(
             "lines follow from the ledger", subject, text if ours else "nothing", "nothing" if ours else text
         )
+
+
+def _disputed(work: Work) -> Iterator[Difference]:
+    """What is in dispute is what the ledger moved."""
+    periods = ledger.periods(work)
+    rows = objections.in_slices(work, periods[0].number, periods[-1].number)
+    moved = {period: set(reading.moved(work, period)) for period in {one.period for one in rows}}
+    for one in rows:
+        if one.line not in moved[one.period]:
+            subject = f"slice {one.period} {' '.join(one.line.key)}"
+            yield _difference("what is in dispute is in the ledger", subject, one.line.count, "nothing")
 
 
 def _obligations(

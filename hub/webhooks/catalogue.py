@@ -110,6 +110,12 @@ _TYPES = (
         ("bank", "unit", "left"),
     ),
     EventType(
+        "objection.decided",
+        "An objection to lines of a statement was upheld or rejected.",
+        "objection",
+        ("objection", "statement", "decision"),
+    ),
+    EventType(
         "rate.activated",
         "A rate rule prices from its start on.",
         "rate rule",

@@ -34,6 +34,7 @@ from hub.notifications.types import Proven, Stored
 from hub.outbox.events import Event, announce_events
 from hub.rates import service as rates
 from hub.rates.types import Block, CampaignDraft, RuleDraft
+from hub.reports.books import render_statement
 from hub.reports.statements import statement_json
 from hub.settlement import service as settlement
 from hub.settlement import store as settlement_store
@@ -311,6 +312,18 @@ def _statement(world: World, partner: str) -> str:
     return id
 
 
+def _billed(world: World) -> str:
+    """A statement of aerojet with a line of what it converted."""
+    now = world.services.clock.now()
+    _posted(world, "aerojet")
+    with world.database.work() as work:
+        window = settlement.close(work, "monthly", early=True, now=now)
+        assert window is not None
+        settlement.net(work, window.id, now=now)
+        settlement.state(work, window.id, render_statement, now=now)
+        return settlement_store.statement(work, window.id, "aerojet").id
+
+
 # By the address up to its last id; several ids stand apart by a space. One line for each kind of thing that has an
 # address.
 MAKERS: Mapping[str, Maker] = {
@@ -392,6 +405,7 @@ PREPARED: Mapping[str, Callable[[World], str]] = {
     "/v1/notifications/{id}/retry": _quarantined,
     "/v1/partners/{code}/propose-start": lambda world: _stopped_partner(world, proposed=False),
     "/v1/partners/{code}/start": lambda world: _stopped_partner(world, proposed=True),
+    "/v1/statements/{id}/objections": _billed,
     "/v1/webhook-endpoints/{id}/resume": _paused_endpoint,
     "/v1/rate-rules/{id}/propose-start": lambda world: _running_rule(world, stopped=True),
     "/v1/rate-rules/{id}/start": lambda world: _running_rule(world, stopped=True, proposed=True),

@@ -22,6 +22,7 @@ from schemas import (
     partners,
     programmes,
     rates,
+    settlement,
     spend,
     webhooks,
 )
@@ -55,6 +56,8 @@ SHAPES: dict[str, type[Schema]] = {
     "ConversionItem": conversions.ConversionItem,
     "ConversionBatchRequest": conversions.ConversionBatchRequest,
     "ReversalRequest": conversions.ReversalRequest,
+    "ObjectionItem": settlement.ObjectionItem,
+    "ObjectionRequest": settlement.ObjectionRequest,
     "NothingRequest": conversions.NothingRequest,
     "BlockShape": rates.BlockShape,
     "FeeShape": rates.FeeShape,

@@ -14,9 +14,9 @@ from hub.conversion.types import Conversion
 from hub.kernel.amounts import decimal_text
 from hub.kernel.clock import ManualClock
 from hub.reports.books import render_statement
-from hub.settlement import service, store, verification
-from hub.settlement.refusals import HeadroomMissing, WindowStateWrong
-from hub.settlement.types import Netted, Side, WindowState
+from hub.settlement import objections, service, store, verification
+from hub.settlement.refusals import HeadroomMissing, ObjectionInvalid, WindowStateWrong
+from hub.settlement.types import LineChoice, Netted, Objection, ObjectionState, Side, WindowState
 from hub.storage import Database, Work
 from tests.conversion.world import PARTNERS, USD_SCALE, World
 
@@ -38,7 +38,8 @@ class Life:
         self.steps: Counter[str] = Counter()
         self.deck: tuple[Callable[[], bool], ...] = (
             self.convert, self.convert, self.convert, self.work, self.work, self.reverse, self.price, self.close,
-            self.net, self.net, self.state, self.state, self.instruct, self.pay, self.pay,
+            self.net, self.net, self.state, self.state, self.instruct, self.pay, self.pay, self.object, self.object,
+            self.decide,
         )  # fmt: skip
         with database.work() as work:
             work.run("UPDATE agreement SET calendar = 'daily' WHERE partner = 'northbank'")
@@ -116,9 +117,49 @@ class Life:
                 service.pay(work, one.id, amount=amount, reference=reference, actor="maya", now=self.world.clock.now())
         return True
 
+    def object(self) -> bool:
+        """Dispute some lines of any statement, in any state of its window."""
+        with self.database.read() as work:
+            every = [one for window in store.windows(work) for one in store.statements(work, window.id)]
+            if not every:
+                return False
+            one = self.random.choice(every[-5:])
+            lines = [line for line in store.lines(work, one.window) if line.partner == one.partner]
+        chosen = self.random.sample(lines, min(len(lines), self.random.randrange(1, 3)))
+        choices = [LineChoice(line.kind, line.counterparty, agreement=line.agreement) for line in chosen]
+        try:
+            with self.database.work() as work:
+                service.object_to(
+                    work, one.id, choices, render_statement, partner=one.partner, live=one.live, reason="not ours",
+                    actor="them", now=self.world.clock.now(),
+                )  # fmt: skip
+        except ObjectionInvalid:
+            return False
+        return True
+
+    def decide(self) -> bool:
+        """Uphold or reject one of the objections that are open."""
+        with self.database.read() as work:
+            waiting = objections.listed(work, states=[ObjectionState.OPEN])
+        return bool(waiting) and self._decide(self.random.choice(waiting))
+
+    def _decide(self, one: Objection) -> bool:
+        decision = self.random.choice([ObjectionState.UPHELD, ObjectionState.REJECTED])
+        both = self.random.random() < 0.5
+        for _ in range(2):
+            with self.database.work() as work:
+                service.decide(
+                    work, one.id, decision, both_sides=both, remark="seen", actor="maya", now=self.world.clock.now()
+                )
+        return True
+
     def finish(self) -> None:
         """Post what is under way, and state every window that is left."""
         self.world.run()
+        with self.database.read() as work:
+            waiting = objections.listed(work, states=[ObjectionState.OPEN])
+        for one in waiting:
+            self._decide(one)
         for code in _CALENDARS:
             with self.database.work() as work:
                 service.close(work, code, early=True, now=self.world.clock.now())
