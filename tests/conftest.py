@@ -5,6 +5,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -51,8 +52,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             admin.execute(psycopg.sql.SQL("DROP DATABASE IF EXISTS {}").format(template))
 
 
-# What stands above the flows reaches SQL only through them, and they run on every server; long runs need one.
-_ONE_SERVER = (
+# What stands above the flows reaches SQL only through them; its long runs need one server.
+_EMBEDDED_ONLY = (
     "tests/gateway/",
     "tests/commands/",
     "tests/trials/",
@@ -60,21 +61,33 @@ _ONE_SERVER = (
     "tests/hosted/test_random.py",
     "tests/exchange/test_faults.py",
 )
+# Where locks, copying and isolation are decided, every test runs on both servers; elsewhere each runs on one of them.
+_EVERY_SERVER = (
+    "tests/storage/",
+    "tests/ledger/",
+    "tests/outbox/",
+    "tests/conversion/",
+    "tests/worker/",
+    "tests/rates/",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the second server for rooms that stand above the flows."""
-    twice = [
-        item
-        for item in items
-        if item.nodeid.startswith(_ONE_SERVER)
-        and isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and item.callspec.params.get("database_url") == "served"
-    ]
-    if twice:
-        config.hook.pytest_deselected(items=twice)
-        items[:] = [item for item in items if item not in set(twice)]
+    """Leave out the other server where one is enough."""
+    if _servers[1:]:
+        left_out = [item for item in items if not _is_wanted(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_wanted(item: pytest.Item) -> bool:
+    server = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    if server is None or item.nodeid.startswith(_EVERY_SERVER):
+        return True
+    if item.nodeid.startswith(_EMBEDDED_ONLY):
+        return bool(server == "embedded")
+    name = item.nodeid.replace(f"[{server}", "[", 1)
+    return bool(server == _servers[crc32(name.encode()) % 2])
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
