@@ -31,6 +31,9 @@ _WAIT_SECONDS = 2
 # changed. A 403 that comes from the core is a decision about the matter itself and is kept like every other.
 _NOT_KEPT = (400, 401, 412, 428, 429)
 
+# Made once: `json.dumps` with arguments makes one a call.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 _COLUMNS = ("key", "fingerprint", "status", "location", "body", "created_at")
 
 
@@ -75,7 +78,7 @@ def scoped_key(scope: str, route: str, key: str) -> str:
 
 def fingerprint_of(path: str, content: object) -> bytes:
     """What makes two requests the same: the address, and the content however its fields were ordered."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(content)
     return hashlib.sha256(f"{path}\n{text}".encode()).digest()
 
 

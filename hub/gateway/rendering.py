@@ -19,9 +19,13 @@ from hub.notifications.types import Received
 Shown = Mapping[str, object]
 
 
+# Made once: `json.dumps` with arguments makes one a call.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def compact(value: object) -> str:
     """`value` as JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def conversion_view(conversion: Conversion) -> dict[str, object]:
