@@ -37,6 +37,7 @@ from hub.gateway.pages.enrolling import EnrollingRoutes
 from hub.gateway.pages.serving import AssetRoutes
 from hub.gateway.partners import PartnerRoutes
 from hub.gateway.payouts import PayoutRoutes
+from hub.gateway.plans import PlanRoutes
 from hub.gateway.programmes import ProgrammeRoutes
 from hub.gateway.quotes import QuoteRoutes
 from hub.gateway.rate_rules import RateRuleRoutes
@@ -85,6 +86,7 @@ _RESOURCES = (
     PartnerRoutes,
     ProgrammeRoutes,
     PayoutRoutes,
+    PlanRoutes,
     QuoteRoutes,
     RateRuleRoutes,
     StatementRoutes,

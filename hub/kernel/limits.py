@@ -56,8 +56,16 @@ OUTBOX_IN_FLIGHT_MAX = 2_048
 # Bytes read from one partner reply; more is cut off and counts as no proof.
 PARTNER_REPLY_BYTES_MAX = 256 * 1024
 
-# Hops of a conversion plan, and blocks of a piecewise rate.
+# Hops of a conversion plan, memberships it may be put together from, and ways that are shown; balances that one may be
+# asked with; paths and combinations looked at, many times what real routes need.
 PLAN_HOPS_MAX = 3
+PLAN_PARTS_MAX = 3
+PLAN_WAYS_MAX = 5
+PLAN_HOLDINGS_MAX = 20
+PLAN_PATHS_MAX = 200
+PLAN_TRIES_MAX = 1_000
+
+# Blocks of a piecewise rate.
 RATE_BLOCKS_MAX = 16
 
 # Transfers of one posting: a posting is decided as a whole, and an accrual chunk needs a few dozen at most.

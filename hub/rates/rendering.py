@@ -1,11 +1,18 @@
-"""Quotes, rules and campaigns as plain dictionaries for the command line and the gateway.
+"""Quotes, plans, rules and campaigns as plain dictionaries for the command line and the gateway.
 
 Knows field names of the border. Never shows clearing values: they are nobody else's business.
 """
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 from hub.kernel.amounts import fraction_text
 from hub.kernel.clock import rfc3339
+from hub.rates.plans import Plan, PlanRequest, Way
 from hub.rates.types import Campaign, Quote, RateRule
+
+# What a quote has and a step of a plan has not: it is no offer yet.
+_OF_AN_OFFER = frozenset({"id", "quote", "created_at", "expires_at"})
 
 
 def quote_view(quote: Quote, token: str | None = None) -> dict[str, object]:
@@ -32,6 +39,52 @@ def quote_view(quote: Quote, token: str | None = None) -> dict[str, object]:
         "expires_at": rfc3339(quote.expires_at),
         "explain": [{"what": line.what, "amount": line.amount, "why": line.why} for line in quote.price.explain],
     }
+
+
+def plan_view(request: PlanRequest, plan: Plan, quotes: Sequence[Sequence[Quote]]) -> dict[str, object]:
+    """A plan. quotes: for each way what a quote would say of each of its steps, in order."""
+    return {
+        "target_unit": request.target_unit,
+        "amount": request.amount,
+        "reachable": plan.reachable,
+        "complete": plan.complete,
+        "ways": [_way_view(request, way, made) for way, made in zip(plan.ways, quotes, strict=True)],
+        "unused": [{"unit": unit, "why": why} for unit, why in plan.unused.items()],
+    }
+
+
+def _way_view(request: PlanRequest, way: Way, quotes: Sequence[Quote]) -> dict[str, object]:
+    steps = [
+        {name: value for name, value in quote_view(quote).items() if name not in _OF_AN_OFFER}
+        | {"from_balance": one.drawn}
+        for one, quote in zip(way.steps, quotes, strict=True)
+    ]
+    return {
+        "cost": fraction_text(way.cost),
+        "target_amount": way.arrives,
+        "acceptable": all(step["clearing"] is not None for step in steps),
+        "spends": [{"unit": unit, "amount": amount} for unit, amount in way.spends.items()],
+        "steps": steps,
+        "explain": _why(request, way),
+    }
+
+
+def _why(request: PlanRequest, way: Way) -> list[dict[str, str]]:
+    """One line a number that the cost is the sum of, and the cost."""
+    lines = []
+    for one in request.holdings:
+        spent = way.spends.get(one.unit, 0)
+        if spent and one.worth is None:
+            share = fraction_text(Fraction(spent, one.balance))
+            lines.append({"what": one.unit, "amount": share, "why": f"{spent} of the {one.balance} held, as a share"})
+        elif spent and one.worth is not None:
+            worth = fraction_text(spent * one.worth)
+            lines.append({"what": one.unit, "amount": worth, "why": f"{spent} at {fraction_text(one.worth)} each"})
+    for currency, fee in way.fees.items():
+        counted = "counted" if currency == request.currency else "not counted: it is in no currency of the worths"
+        lines.append({"what": "fee", "amount": str(fee), "why": f"ledger units of {currency}, {counted}"})
+    lines.append({"what": "cost", "amount": fraction_text(way.cost), "why": "the sum that ways are put in order by"})
+    return lines
 
 
 def rule_view(rule: RateRule) -> dict[str, object]:

@@ -159,3 +159,18 @@ def test_another_master_key_takes_the_place_of_the_one_in_the_data_folder(
     assert after == made
     assert refused.returncode == 1
     assert "master_key_invalid" in refused.stderr
+
+
+def test_a_plan_on_the_real_routes_is_made_of_what_quotes_say(hub: Run) -> None:
+    hub("rates", "import", ROUTES)
+
+    held = ("--hold", "amex_mr.point=40000", "--hold", "capital_one.point=30000")
+    found = document(hub("plan", "--target", "emirates.point", "--amount", "40000", *held, "--json"))
+    words = hub("plan", "--target", "emirates.point", "--amount", "400000", *held)
+    wrong = hub("plan", "--target", "emirates.point", "--amount", "1", "--hold", "amex_mr.point=x")
+
+    first = found["ways"][0]  # type: ignore[index]
+    assert first["target_amount"] >= 40_000
+    assert {step["target_unit"] for step in first["steps"]} == {"emirates.point"}
+    assert "of 400000 emirates.point could be reached" in words.stdout
+    assert wrong.returncode == 2

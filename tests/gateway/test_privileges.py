@@ -13,7 +13,7 @@ from tests.gateway.contract_client import World
 from tests.gateway.test_contract import operations
 
 # Asking what something would be writes nothing, so it needs no more than a reading right.
-_READING_POSTS = {"/v1/quotes"}
+_READING_POSTS = {"/v1/plans", "/v1/quotes"}
 
 
 def guarded() -> Iterator[tuple[str, str, list[str]]]:

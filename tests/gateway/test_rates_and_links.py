@@ -219,3 +219,42 @@ def test_a_quote_counts_what_the_member_had_of_a_capped_campaign(world: World) -
 
     assert (first["base"], first["bonus"]) == (4_000, 2_000)  # type: ignore[index]
     assert (second["base"], second["bonus"]) == (4_000, 500)  # type: ignore[index]
+
+
+def test_a_plan_says_what_to_ask_quotes_for_and_quotes_say_the_same(world: World) -> None:
+    asked = {
+        "target_unit": "staywell.point",
+        "amount": 4_000,
+        "holdings": [{"unit": "aerojet.mile", "balance": 25_000}],
+    }
+
+    (way,) = world.post("/v1/plans", asked).json["ways"]  # type: ignore[index]
+    (step,) = way["steps"]
+    body = {"source_unit": step["source_unit"], "target_unit": step["target_unit"], "amount": step["source_amount"]}
+    quoted = world.post("/v1/quotes", body).json
+
+    assert way["target_amount"] == quoted["target_amount"] >= 4_000
+    assert way["spends"] == [{"unit": "aerojet.mile", "amount": quoted["source_amount"] + quoted["fee"]}]
+    assert {name: step[name] for name in step if name != "from_balance"} == {
+        name: quoted[name] for name in step if name in quoted
+    }
+
+
+def test_a_plan_is_refused_for_what_it_cannot_compare_and_for_members_of_others(world: World) -> None:
+    one = {"unit": "aerojet.mile", "balance": 1}
+    asked = {"target_unit": "staywell.point", "amount": 1}
+    world.tokens["live"] = world.token("", ("quotes:read",), live=True)
+
+    twice = world.post("/v1/plans", {**asked, "holdings": [one, one]})
+    mixed = world.post(
+        "/v1/plans", {**asked, "holdings": [{**one, "worth": "1"}, {"unit": "staywell.point", "balance": 0}]}
+    )
+    bare = world.post("/v1/plans", {**asked, "currency": "USD", "holdings": [one]})
+    unknown = world.post("/v1/plans", {**asked, "holdings": [{"unit": "no.such", "balance": 1}]})
+    foreign = world.post("/v1/plans", {**asked, "holdings": [one], "member": world.member}, who="bystander")
+    live = world.post("/v1/plans", {**asked, "holdings": [one]}, who="live")
+
+    pointers = [answer.json["errors"][0]["pointer"] for answer in (twice, mixed, bare)]  # type: ignore[index]
+    assert pointers == ["#/holdings/1/unit", "#/holdings", "#/currency"]
+    codes = [answer.json["code"] for answer in (unknown, foreign, live)]  # type: ignore[index]
+    assert codes == ["unit_missing", "member_missing", "test_live_mixed"]

@@ -10,6 +10,7 @@ from hub.trials.bench.authenticating import measure_authenticating
 from hub.trials.bench.exchanging import measure_exchanging
 from hub.trials.bench.expiring import measure_expiring
 from hub.trials.bench.figures import Figure
+from hub.trials.bench.planning import measure_planning
 from hub.trials.bench.posting import measure_posting
 from hub.trials.bench.spending import measure_spending
 from hub.trials.bench.webhooks import measure_webhooks
@@ -18,6 +19,7 @@ from hub.trials.bench.webhooks import measure_webhooks
 MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[Callable[[str], None]], list[Figure]]], ...] = (
     (("accept_http", "accept_http_batch"), measure_accepting),
     (("authentication",), measure_authenticating),
+    (("plans",), measure_planning),
     (("ledger_post",), measure_posting),
     (("hosted_expiry",), measure_expiring),
     (("files_million",), measure_exchanging),
