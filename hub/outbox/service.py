@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from hub.kernel.limits import OUTBOX_BACKOFF_SECONDS_MAX, OUTBOX_FAULTS_MAX, OUTBOX_LAPSES_MAX
-from hub.storage import Work
+from hub.storage import Question, Work
 
 QUEUES = ("accruals", "conversions", "legs", "settlement", "webhooks")
 """Every queue there is, sorted."""
@@ -194,12 +194,16 @@ def claim_for_effect(work: Work, ids: Sequence[int]) -> set[int]:
     Rows that another transaction holds are left out: that one is at work on them. Dead letters are left out too: they
     wait for a person.
     """
-    rows = work.fetch(
+    return {row[0] for row in work.answer(ask_for_effect(work, ids))}
+
+
+def ask_for_effect(work: Work, ids: Sequence[int]) -> Question:
+    """Ask for what `claim_for_effect` locks, together with what is asked next; one row with the id for each."""
+    return work.ask(
         "SELECT id FROM outbox_message WHERE id = ANY(%s::bigint[]) AND state IN ('waiting', 'sent') "
         "ORDER BY id FOR UPDATE SKIP LOCKED",
         (list(ids),),
     )
-    return {row[0] for row in rows}
 
 
 def claim_lane(work: Work, *, queue: str, lane: str, limit: int) -> list[Delivery]:
@@ -224,7 +228,7 @@ def claim_lane(work: Work, *, queue: str, lane: str, limit: int) -> list[Deliver
 
 def done(work: Work, ids: Sequence[int], *, now: datetime) -> None:
     """These messages have taken effect, in this very transaction."""
-    work.run(
+    work.run_later(
         "UPDATE outbox_message SET state = 'done', lease_until = NULL, finished_at = %s WHERE id IN ("
         "SELECT id FROM outbox_message WHERE id = ANY(%s::bigint[]) AND state <> 'done' ORDER BY id FOR UPDATE)",
         (now, list(ids)),
@@ -237,7 +241,7 @@ def postpone(work: Work, waits: Sequence[tuple[int, datetime]], *, reason: str) 
     A decision of its consumer, so faults start to count from zero again. Done and dead ones stay as they are.
     """
     ordered = sorted(waits)
-    work.run(
+    work.run_later(
         "WITH wait AS (SELECT * FROM unnest(%s::bigint[], %s::timestamptz[]) AS wait (id, available_at)), "
         "locked AS MATERIALIZED (SELECT m.id FROM outbox_message m WHERE m.id IN (SELECT id FROM wait) "
         "AND m.state IN ('waiting', 'sent') ORDER BY m.id FOR UPDATE) "

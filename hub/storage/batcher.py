@@ -1,8 +1,8 @@
 """Group commit: request threads hand in their requests, one thread decides them together in one transaction.
 
 Why: conversions that all hit the same two accounts run an order of magnitude faster in batches of 64-256 than with one
-transaction and its row locks each. The batch is what removes the hot account. There is no timer: an idle batcher
-commits at once, a busy one takes the whole queue when it is done.
+transaction and its row locks each. The batch is what removes the hot account. There is no timer where somebody waits:
+an idle batcher commits at once, a busy one takes the whole queue when it is done.
 """
 
 import logging
@@ -39,15 +39,25 @@ class KeyRaced(Exception):
 class _Parcel(Generic[Request, Answer]):
     """The requests of one caller, which wait for their answers together."""
 
-    __slots__ = ("answers", "fault", "ready", "requests")
+    __slots__ = ("answers", "fault", "ready", "requests", "then")
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(
+        self, requests: Sequence[Request], then: Callable[[Answer | BaseException], None] | None = None
+    ) -> None:
         self.requests = requests
+        self.then = then
         self.answers: list[Answer | HubError] = []
         self.fault: BaseException | None = None
         # A bare lock instead of an event: held until the answers are there, it wakes its one waiter in a single call.
         self.ready = threading.Lock()
         self.ready.acquire()
+
+    def hand_over(self) -> None:
+        """Tell whoever waits, or is to be called, that it is decided."""
+        if self.then is None:
+            self.ready.release()
+        else:
+            self.then(self.fault if self.fault is not None else self.answers[0])
 
 
 class Batcher(Generic[Request, Answer]):
@@ -55,6 +65,8 @@ class Batcher(Generic[Request, Answer]):
 
     decide: takes `Work` and the requests, returns one answer or refusal each, in order. It must leave nothing behind
     but through `Work`, since a batch may be repeated or split. It neither commits nor calls anything remote.
+
+    gather_seconds: how long what nobody waits for (`submit_later`) gathers, so that fewer transactions take it.
 
     The thread starts on first use, in whichever process that is, because servers fork after building their objects.
     """
@@ -67,12 +79,15 @@ class Batcher(Generic[Request, Answer]):
         name: str,
         requests_max: int = BATCH_REQUESTS_MAX,
         waiting_max: int = BATCH_WAITING_MAX,
+        gather_seconds: float = 0,
     ) -> None:
         self._database = database
         self._decide = decide
         self._name = name
         self._requests_max = requests_max
         self._waiting_max = waiting_max
+        self._gather_seconds = gather_seconds
+        self._gathering = False
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._queue: deque[_Parcel[Request, Answer]] = deque()
@@ -98,19 +113,32 @@ class Batcher(Generic[Request, Answer]):
         if not requests:
             return []
         parcel: _Parcel[Request, Answer] = _Parcel(requests)
-        with self._lock:
-            if self._waiting + len(requests) > self._waiting_max and self._waiting:
-                raise Overloaded("The hub has more work queued than it can do soon; try again.", retry_after_seconds=1)
-            if self._stopping:
-                raise Overloaded("The hub is stopping; try again.", retry_after_seconds=2)
-            self._waiting += len(requests)
-            self._queue.append(parcel)
-            self._start_if_needed()
-            self._arrived.notify()
+        self._put(parcel)
         parcel.ready.acquire()
         if parcel.fault is not None:
             raise parcel.fault
         return parcel.answers
+
+    def submit_later(self, request: Request, then: Callable[[Answer | BaseException], None]) -> None:
+        """Decide one request without waiting for it. then: called once, on the batcher's thread, after the commit, with
+        the answer, the refusal, or the fault its transaction met; returns soon and raises nothing.
+
+        Raises: Overloaded.
+        """
+        self._put(_Parcel([request], then))
+
+    def _put(self, parcel: _Parcel[Request, Answer]) -> None:
+        count = len(parcel.requests)
+        with self._lock:
+            if self._waiting + count > self._waiting_max and self._waiting:
+                raise Overloaded("The hub has more work queued than it can do soon; try again.", retry_after_seconds=1)
+            if self._stopping:
+                raise Overloaded("The hub is stopping; try again.", retry_after_seconds=2)
+            self._waiting += count
+            self._queue.append(parcel)
+            self._start_if_needed()
+            if not self._gathering or parcel.then is None:
+                self._arrived.notify()
 
     def stop(self) -> None:
         """Finish what is queued and end the thread; later requests are refused as `overloaded`."""
@@ -133,8 +161,16 @@ class Batcher(Generic[Request, Answer]):
                     self._arrived.wait()
                 if not self._queue:
                     return
+                self._gather()
                 parcels = self._take()
             self._finish(parcels)
+
+    def _gather(self) -> None:
+        """Let more arrive, unless somebody waits. Caller holds the lock."""
+        if self._gather_seconds and not self._stopping and all(parcel.then is not None for parcel in self._queue):
+            self._gathering = True
+            self._arrived.wait(self._gather_seconds)
+            self._gathering = False
 
     def _take(self) -> list[_Parcel[Request, Answer]]:
         """As many whole parcels as fit into one transaction, at least one. Caller holds the lock."""
@@ -157,13 +193,13 @@ class Batcher(Generic[Request, Answer]):
                 self._finish(parcels[middle:])
                 return
             parcels[0].fault = fault
-            parcels[0].ready.release()
+            parcels[0].hand_over()
             return
         start = 0
         for parcel in parcels:
             end = start + len(parcel.requests)
             parcel.answers = answers[start:end]
-            parcel.ready.release()
+            parcel.hand_over()
             start = end
 
     def _commit(self, requests: list[Request]) -> list[Answer | HubError]:

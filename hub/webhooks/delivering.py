@@ -7,21 +7,22 @@ messages in the outbox. Order of locks: messages, endpoints, deliveries.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from hub import outbox
 from hub.access.vault import Vault
 from hub.audit.service import record
 from hub.outbox import Delivery as Message
-from hub.storage import Work, in_transaction
+from hub.storage import Question, Work, in_transaction
 from hub.webhooks import endpoint_secrets, endpoints
 from hub.webhooks.backoff import Draw, next_wait, retry_after
-from hub.webhooks.numbering import NumberedEvent, event_text
+from hub.webhooks.delivery_rows import Row, Verdicts, ask_behind, ask_parked, ask_rows, keep_answers, parked_of, rows_of
+from hub.webhooks.numbering import event_text
 from hub.webhooks.releasing import release_some
 from hub.webhooks.signing import signed_headers
-from hub.webhooks.standing import SICK_MAX, Ground, Standing, hold, keep, wake
+from hub.webhooks.standing import SICK_MAX, Ground, Standing, ask_ground, ground_of, keep, wake
 from hub.webhooks.states import DeliveryState, EndpointState
 from hub.webhooks.types import Answer, Dispatch, Sent
 
@@ -30,7 +31,6 @@ LEASE = timedelta(seconds=45)
 
 DELIVERED = "delivered"
 GONE = "gone"
-LAPSED = "lapsed"
 
 _COMMON_HEADERS = {"content-type": "application/json", "user-agent": "coalition-hub"}
 # The signature stays out of the log: what is kept proves nothing to whoever copies it.
@@ -42,36 +42,6 @@ class SenderPort(Protocol):
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
         """What became of it. Raises nothing but faults of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A delivery whose row this transaction holds. event: None once it was forgotten."""
-
-    id: str
-    endpoint: str
-    number: int
-    partner: str
-    state: DeliveryState
-    attempt: int
-    failed: int
-    lease_until: datetime | None
-    next_at: datetime
-    created_at: datetime
-    reason: str
-    ended_at: datetime | None
-    event: NumberedEvent | None
-
-
-@dataclass(slots=True)
-class _Verdicts:
-    """What a batch decided, written at its end."""
-
-    rows: dict[str, _Row]
-    over: list[int]
-    waits: list[tuple[int, datetime]]
-    lapsed: list[tuple[str, int]]
-    begun: list[Dispatch]
 
 
 class Deliveries:
@@ -94,20 +64,81 @@ class Deliveries:
         self._sick_max = sick_max
         self._milliseconds = milliseconds
 
+    def turn(
+        self, work: Work, answered: Sequence[tuple[Message, Answer]], messages: Sequence[Message], *, now: datetime
+    ) -> list[Dispatch | None]:
+        """Take answers home, then begin what may be sent now, then let what is parked go on as far as there is room.
+
+        One dispatch or None for each of `messages`. Three round trips, however many they are: what ends makes room for
+        what begins, and both share the rows they lock.
+        """
+        asked = outbox.ask_for_effect(work, [one.id for one in messages] + [one.id for one, _ in answered])
+        asking = ask_ground(work, {one.lane for one in messages} | {answer.endpoint for _, answer in answered}, now=now)
+        asked_rows = ask_rows(work, {one.subject for one in messages} | {answer.delivery for _, answer in answered})
+        mine = {id for (id,) in work.answer(asked)}
+        ground = ground_of(work, asking, now=now, sick_max=self._sick_max)
+        verdicts = Verdicts(rows_of(work, asked_rows))
+        freed, gone = self._finish(ground, verdicts, answered)
+        if answered:
+            keep_answers(work, [answer for _, answer in answered], now=now)
+            verdicts.write(work, now=now)
+        if gone:
+            keep(work, ground)
+            _disable(work, ground, gone)
+        asked_parked = ask_parked(work, ground.standings)
+        begun = self._begin(work, ground, verdicts, [one for one in messages if one.id in mine], asked_parked)
+        waiting = verdicts.parked() | parked_of(work, asked_parked).keys()
+        verdicts.write(work, now=now)
+        for id in sorted((freed.keys() - gone.keys()) & waiting):
+            release_some(work, ground, ground.standings[id], freed[id])
+        keep(work, ground)
+        return [begun.get(one.id) for one in messages]
+
     def begin(self, work: Work, messages: Sequence[Message], *, now: datetime) -> list[Dispatch | None]:
         """Attempts for those deliveries that may be sent now, which commit with this transaction; None for the others.
 
         The others are parked, or come back when they are due, or are over already.
         """
-        mine = outbox.claim_for_effect(work, [one.id for one in messages])
-        live = [one for one in messages if one.id in mine]
-        ground = hold(work, {one.lane for one in live}, now=now, sick_max=self._sick_max)
-        rows = _locked(work, [one.subject for one in live])
-        overtaken, blocked = _ahead(work, ground, rows)
-        secrets = endpoint_secrets.sealed_secrets(work, sorted(ground.standings), now=now)
-        verdicts = _Verdicts(dict(rows), [], [], [], [])
-        answers: dict[int, Dispatch] = {}
-        for one in sorted(live, key=lambda one: rows[one.subject].number if one.subject in rows else 0):
+        return self.turn(work, (), messages, now=now)
+
+    def finish(self, work: Work, answered: Sequence[tuple[Message, Answer]], *, now: datetime) -> None:
+        """Take answers home: delivered, to be tried again, or a dead letter; and let the next ones go."""
+        self.turn(work, answered, (), now=now)
+
+    def perform(self, dispatch: Dispatch) -> Answer:
+        """Send one attempt. Never inside a transaction."""
+        assert not in_transaction(), "nothing is sent inside a transaction"
+        body = event_text(dispatch.event).encode()
+        held = endpoint_secrets.opened(self._vault, dispatch.endpoint, dispatch.secrets)
+        headers = {**_COMMON_HEADERS, **signed_headers(dispatch.event.id, dispatch.started_at, body, held)}
+        begun = self._milliseconds()
+        sent = self._sender.post(dispatch.url, headers, body)
+        latency = max(0, self._milliseconds() - begun)
+        return Answer(dispatch.delivery, dispatch.endpoint, dispatch.attempt, sent, _head(headers), latency)
+
+    def _begin(
+        self, work: Work, ground: Ground, verdicts: Verdicts, live: Sequence[Message], asked_parked: Question
+    ) -> dict[int, Dispatch]:
+        """Attempts that are begun, by message."""
+        now = ground.now
+        asked_behind = ask_behind(
+            work,
+            [
+                one.subject
+                for one in live
+                if one.subject in verdicts.rows and (known := ground.standings.get(one.lane)) is not None and known.fifo
+            ],
+        )
+        asked_secrets = endpoint_secrets.ask_sealed(work, {one.lane for one in live}, now=now)
+        parked = parked_of(work, asked_parked)
+        # An endpoint that keeps order has its own: what is parked there may wait for one that is not due for hours.
+        overtaken = {id: number for id, number in parked.items() if not ground.standings[id].fifo}
+        behind = {id for (id,) in work.answer(asked_behind)} if asked_behind is not None else set()
+        secrets = endpoint_secrets.sealed_of(work, asked_secrets)
+        begun: dict[int, Dispatch] = {}
+        for one in sorted(
+            live, key=lambda one: verdicts.rows[one.subject].number if one.subject in verdicts.rows else 0
+        ):
             row = verdicts.rows.get(one.subject)
             if row is None or row.state is not DeliveryState.WAITING:
                 verdicts.over.append(one.id)
@@ -121,38 +152,23 @@ class Deliveries:
             if row.event is None or standing is None or standing.state is EndpointState.DISABLED:
                 verdicts.rows[row.id] = _ended(row, DeliveryState.EXHAUSTED, _why_over(row, standing), now)
                 verdicts.over.append(one.id)
-            elif _may_go(work, ground, standing, row, overtaken, blocked):
+            elif _may_go(work, ground, standing, row, overtaken, behind):
                 ground.begin(standing)
-                begun = replace(row, attempt=row.attempt + 1, lease_until=now + LEASE)
-                verdicts.rows[row.id] = begun
+                row = verdicts.rows[row.id] = replace(row, attempt=row.attempt + 1, lease_until=now + LEASE)
+                assert row.event is not None, "looked at above"
                 held = tuple(secrets[row.endpoint])
-                answers[one.id] = Dispatch(row.id, row.endpoint, begun.attempt, standing.url, row.event, now, held)
+                begun[one.id] = Dispatch(row.id, row.endpoint, row.attempt, standing.url, row.event, now, held)
             else:
                 verdicts.rows[row.id] = replace(row, state=DeliveryState.PARKED)
                 verdicts.over.append(one.id)
-        verdicts.begun.extend(answers.values())
-        _write(work, rows, verdicts, now=now)
-        keep(work, ground)
-        return [answers.get(one.id) for one in messages]
+        verdicts.begun.extend(begun.values())
+        return begun
 
-    def perform(self, dispatch: Dispatch) -> Answer:
-        """Send one attempt. Never inside a transaction."""
-        assert not in_transaction(), "nothing is sent inside a transaction"
-        body = event_text(dispatch.event).encode()
-        held = endpoint_secrets.opened(self._vault, dispatch.endpoint, dispatch.secrets)
-        headers = {**_COMMON_HEADERS, **signed_headers(dispatch.event.id, dispatch.started_at, body, held)}
-        begun = self._milliseconds()
-        sent = self._sender.post(dispatch.url, headers, body)
-        latency = max(0, self._milliseconds() - begun)
-        return Answer(dispatch.delivery, dispatch.endpoint, dispatch.attempt, sent, _head(headers), latency)
-
-    def finish(self, work: Work, answered: Sequence[tuple[Message, Answer]], *, now: datetime) -> None:
-        """Take answers home: delivered, to be tried again, or a dead letter; and let the next ones go."""
-        outbox.claim_for_effect(work, [message.id for message, _ in answered])
-        ground = hold(work, {answer.endpoint for _, answer in answered}, now=now)
-        rows = _locked(work, [answer.delivery for _, answer in answered])
-        verdicts = _Verdicts(dict(rows), [], [], [], [])
-        _keep_answers(work, [answer for _, answer in answered], now=now)
+    def _finish(
+        self, ground: Ground, verdicts: Verdicts, answered: Sequence[tuple[Message, Answer]]
+    ) -> tuple[dict[str, int], dict[str, str]]:
+        """How much room that made, by endpoint; and which endpoints are to be disabled, and why."""
+        now = ground.now
         freed: dict[str, int] = {}
         gone: dict[str, str] = {}
         for message, answer in answered:
@@ -179,13 +195,9 @@ class Deliveries:
                     gone[standing.id] = GONE
                 elif standing.has_failed_too_long(now):
                     gone[standing.id] = "failing"
-        _write(work, rows, verdicts, now=now)
-        for id in sorted(set(freed) - set(gone)):
-            release_some(work, ground, ground.standings[id], freed[id])
-        keep(work, ground)
-        _disable(work, gone, now=now)
+        return freed, gone
 
-    def _taken_home(self, row: _Row, standing: Standing | None, answer: Answer, now: datetime) -> _Row:
+    def _taken_home(self, row: Row, standing: Standing | None, answer: Answer, now: datetime) -> Row:
         """The delivery after its newest attempt."""
         row = replace(row, lease_until=None)
         sent = answer.sent
@@ -208,7 +220,7 @@ def _judge(standing: Standing, answer: Answer, now: datetime) -> None:
 
 
 def _may_go(
-    work: Work, ground: Ground, standing: Standing, row: _Row, overtaken: Mapping[str, int], blocked: set[str]
+    work: Work, ground: Ground, standing: Standing, row: Row, overtaken: Mapping[str, int], blocked: set[str]
 ) -> bool:
     """Whether it is sent now; if not, somebody is told to look after what is parked."""
     if standing.state is EndpointState.PAUSED or row.id in blocked:
@@ -225,14 +237,14 @@ def _may_go(
     return hindered is None
 
 
-def _not_before(row: _Row, now: datetime) -> datetime | None:
+def _not_before(row: Row, now: datetime) -> datetime | None:
     """When to come back to a delivery that is under way or not due; None when it is due."""
     if row.lease_until is not None and row.lease_until > now:
         return row.lease_until
     return row.next_at if row.next_at > now else None
 
 
-def _after_lapse(row: _Row, verdicts: _Verdicts) -> _Row:
+def _after_lapse(row: Row, verdicts: Verdicts) -> Row:
     """An attempt whose lease ended without an answer: whoever made it died. The endpoint is not to blame."""
     if row.lease_until is None:
         return row
@@ -240,145 +252,31 @@ def _after_lapse(row: _Row, verdicts: _Verdicts) -> _Row:
     return replace(row, lease_until=None)
 
 
-def _why_over(row: _Row, standing: Standing | None) -> str:
+def _why_over(row: Row, standing: Standing | None) -> str:
     if standing is None:
         return "endpoint removed"
     return "event forgotten" if row.event is None else "endpoint disabled"
 
 
-def _late(row: _Row, answer: Answer, now: datetime) -> _Row:
+def _late(row: Row, answer: Answer, now: datetime) -> Row:
     """An answer to an attempt that was given up: only a 2xx still changes something."""
     if answer.sent.outcome != DELIVERED or row.state not in (DeliveryState.WAITING, DeliveryState.EXHAUSTED):
         return row
     return _ended(replace(row, lease_until=None), DeliveryState.DELIVERED, "", now)
 
 
-def _ended(row: _Row, state: DeliveryState, reason: str, now: datetime) -> _Row:
+def _ended(row: Row, state: DeliveryState, reason: str, now: datetime) -> Row:
     return replace(row, state=state, reason=reason, ended_at=now)
 
 
-def _locked(work: Work, ids: Sequence[str]) -> dict[str, _Row]:
-    rows = work.fetch(
-        "SELECT d.id, d.endpoint, d.number, d.partner, d.state, d.attempt, d.failed, d.lease_until, d.next_at, "
-        "d.created_at, d.reason, d.ended_at, "
-        "e.partner, e.number, e.id, e.type, e.subject, e.sequence, e.live, e.data, e.occurred_at "
-        "FROM webhook_delivery d LEFT JOIN webhook_event e ON e.id = d.event "
-        "WHERE d.id = ANY(%s::text[]) ORDER BY d.id FOR UPDATE OF d",
-        (sorted(set(ids)),),
-    )
-    return {row[0]: _row(row) for row in rows}
-
-
-def _row(row: tuple[Any, ...]) -> _Row:
-    event = NumberedEvent(*row[12:]) if row[12] is not None else None
-    id, endpoint, number, partner, state, attempt, failed, lease_until, next_at, created_at, reason, ended_at = row[:12]
-    return _Row(
-        id,
-        endpoint,
-        number,
-        partner,
-        DeliveryState(state),
-        attempt,
-        failed,
-        lease_until,
-        next_at,
-        created_at,
-        reason,
-        ended_at,
-        event,
-    )
-
-
-def _ahead(work: Work, ground: Ground, rows: Mapping[str, _Row]) -> tuple[dict[str, int], set[str]]:
-    """The lowest number parked for each endpoint that keeps no order, and deliveries that an earlier event of their
-    subject is still ahead of, at those that do.
-    """
-    ordered = {one.id for one in ground.standings.values() if one.fifo}
-    loose = sorted(set(ground.standings) - ordered)
-    parked = work.ask(
-        "SELECT asked.id, (SELECT min(d.number) FROM webhook_delivery d "
-        "WHERE d.endpoint = asked.id AND d.state = 'parked') FROM unnest(%s::text[]) AS asked (id)",
-        (loose,),
-    )
-    held = [row.id for row in rows.values() if row.endpoint in ordered]
-    behind: list[tuple[Any, ...]] = []
-    if held:
-        behind = work.fetch(
-            "SELECT d.id FROM webhook_delivery d WHERE d.id = ANY(%s::text[]) AND EXISTS ("
-            "SELECT 1 FROM webhook_delivery b WHERE b.endpoint = d.endpoint AND b.subject = d.subject "
-            "AND b.number < d.number AND b.state IN ('parked', 'waiting'))",
-            (held,),
-        )
-    return {id: number for id, number in work.answer(parked) if number is not None}, {id for (id,) in behind}
-
-
-def _write(work: Work, before: Mapping[str, _Row], verdicts: _Verdicts, *, now: datetime) -> None:
-    changed = [row for id, row in verdicts.rows.items() if row is not before[id]]
-    if changed:
-        work.run_later(
-            "UPDATE webhook_delivery d SET state = n.state, attempt = n.attempt, failed = n.failed, "
-            "lease_until = n.lease_until, next_at = n.next_at, reason = n.reason, ended_at = n.ended_at "
-            "FROM unnest(%s::text[], %s::text[], %s::integer[], %s::integer[], %s::timestamptz[], %s::timestamptz[], "
-            "%s::text[], %s::timestamptz[]) "
-            "AS n (id, state, attempt, failed, lease_until, next_at, reason, ended_at) WHERE d.id = n.id",
-            (
-                [row.id for row in changed],
-                [row.state.value for row in changed],
-                [row.attempt for row in changed],
-                [row.failed for row in changed],
-                [row.lease_until for row in changed],
-                [row.next_at for row in changed],
-                [row.reason for row in changed],
-                [row.ended_at for row in changed],
-            ),
-        )
-    if verdicts.lapsed:
-        work.run_later(
-            "UPDATE webhook_attempt a SET outcome = %s, answered_at = %s "
-            "FROM unnest(%s::text[], %s::integer[]) AS n (delivery, number) "
-            "WHERE a.delivery = n.delivery AND a.number = n.number AND a.outcome = ''",
-            (LAPSED, now, [id for id, _ in verdicts.lapsed], [number for _, number in verdicts.lapsed]),
-        )
-    if verdicts.begun:
-        work.copy_in(
-            "webhook_attempt",
-            ("delivery", "number", "partner", "url", "started_at"),
-            [(one.delivery, one.attempt, one.event.partner, one.url, now) for one in verdicts.begun],
-        )
-    if verdicts.over:
-        outbox.done(work, verdicts.over, now=now)
-    if verdicts.waits:
-        outbox.postpone(work, verdicts.waits, reason="not yet")
-
-
-def _keep_answers(work: Work, answers: Sequence[Answer], *, now: datetime) -> None:
-    """Write the log of these attempts; one that was counted as lapsed meanwhile gets its answer all the same."""
-    work.run_later(
-        "UPDATE webhook_attempt a SET outcome = n.outcome, status = n.status, response = n.response, "
-        "request = n.request, latency_ms = n.latency_ms, answered_at = %s "
-        "FROM unnest(%s::text[], %s::integer[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::bigint[]) "
-        "AS n (delivery, number, outcome, status, response, request, latency_ms) "
-        "WHERE a.delivery = n.delivery AND a.number = n.number",
-        (
-            now,
-            [one.delivery for one in answers],
-            [one.attempt for one in answers],
-            [one.sent.outcome for one in answers],
-            [one.sent.status for one in answers],
-            [one.sent.response for one in answers],
-            [one.request for one in answers],
-            [one.latency_ms for one in answers],
-        ),
-    )
-
-
-def _disable(work: Work, gone: Mapping[str, str], *, now: datetime) -> None:
+def _disable(work: Work, ground: Ground, gone: Mapping[str, str]) -> None:
     for id, reason in sorted(gone.items()):
         known = endpoints.lock_endpoint(work, id)
         if known.state is not EndpointState.DISABLED:
-            endpoints.disable(work, known, reason=reason, now=now)
+            endpoints.disable(work, known, reason=reason, now=ground.now)
             facts = {"reason": reason, "partner": known.partner}
-            record(work, actor="hub", action="webhook.endpoint_disabled", subject=id, facts=facts, now=now)
+            record(work, actor="hub", action="webhook.endpoint_disabled", subject=id, facts=facts, now=ground.now)
+        ground.standings[id].state = EndpointState.DISABLED
 
 
 def _head(headers: Mapping[str, str]) -> str:

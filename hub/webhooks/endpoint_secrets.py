@@ -3,13 +3,13 @@
 Knows the table of secrets. Does not sign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from hub.access.vault import Vault
 from hub.audit.service import record
 from hub.kernel.ids import new_id
-from hub.storage import Work
+from hub.storage import Question, Work
 from hub.webhooks.endpoints import lock_endpoint
 from hub.webhooks.signing import SigningSecret, new_signing_secret
 from hub.webhooks.states import Scheme
@@ -57,16 +57,25 @@ def infos(work: Work, endpoints: Sequence[str], *, now: datetime) -> dict[str, l
 
 
 def sealed_secrets(
-    work: Work, endpoints: Sequence[str], *, now: datetime
+    work: Work, endpoints: Collection[str], *, now: datetime
 ) -> dict[str, list[tuple[str, Scheme, bytes]]]:
     """Id, scheme and sealed key of what these endpoints' messages are signed with now, newest first."""
-    found: dict[str, list[tuple[str, Scheme, bytes]]] = {}
-    rows = work.fetch(
+    return sealed_of(work, ask_sealed(work, endpoints, now=now))
+
+
+def ask_sealed(work: Work, endpoints: Collection[str], *, now: datetime) -> Question:
+    """Ask for `sealed_secrets`; `sealed_of` has the answer."""
+    return work.ask(
         "SELECT endpoint, id, scheme, sealed FROM webhook_secret WHERE endpoint = ANY(%s::text[]) "
         "AND (expires_at IS NULL OR expires_at > %s) ORDER BY expires_at DESC NULLS FIRST, created_at DESC, id DESC",
-        (list(endpoints), now),
+        (sorted(endpoints), now),
     )
-    for endpoint, id, scheme, sealed in rows:
+
+
+def sealed_of(work: Work, asked: Question) -> dict[str, list[tuple[str, Scheme, bytes]]]:
+    """The sealed secrets that were asked for, by endpoint."""
+    found: dict[str, list[tuple[str, Scheme, bytes]]] = {}
+    for endpoint, id, scheme, sealed in work.answer(asked):
         found.setdefault(endpoint, []).append((id, Scheme(scheme), bytes(sealed)))
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from hub import outbox
 from hub.outbox import Message
 from hub.outbox.events import QUEUE
-from hub.storage import Work
+from hub.storage import Question, Work
 from hub.webhooks.backoff import rest
 from hub.webhooks.states import EndpointState
 
@@ -66,6 +66,11 @@ class Standing:
     wake_at: datetime | None
 
     @property
+    def changing(self) -> tuple[object, ...]:
+        """What deliveries change of it."""
+        return (self.opening, self.failures, self.failing_since, self.rest_until, self.slot_at, self.wake_at)
+
+    @property
     def is_sick(self) -> bool:
         """Whether it fails or is slow."""
         return self.failures > 0 or self.rest_until is not None
@@ -111,7 +116,7 @@ class Standing:
 class Ground:
     """Endpoints held by this transaction, and what is under way at this instant, all endpoints counted.
 
-    sick: under way to those that fail or are slow; sick_max: how many may be.
+    sick: under way to those that fail or are slow; sick_max: how many may be. kept: `changing` as it is written down.
     """
 
     now: datetime
@@ -120,6 +125,7 @@ class Ground:
     of_host: dict[str, int] = field(default_factory=dict)
     sick: int = 0
     sick_max: int = SICK_MAX
+    kept: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     def hindrance(self, one: Standing) -> datetime | None:
         """When to look again at an endpoint that may not be sent to right now; None when it may.
@@ -156,6 +162,11 @@ def hold(work: Work, ids: Collection[str], *, now: datetime, sick_max: int = SIC
 
     Counts of other endpoints are of this instant; transactions of other processes may add to them meanwhile.
     """
+    return ground_of(work, ask_ground(work, ids, now=now), now=now, sick_max=sick_max)
+
+
+def ask_ground(work: Work, ids: Collection[str], *, now: datetime) -> tuple[Question, Question]:
+    """Ask for what `hold` holds; `ground_of` has the answer."""
     endpoints = work.ask(
         "SELECT id, partner, url, host, fifo, rate_per_second, state, opening, failures, failing_since, rest_until, "
         "slot_at, wake_at FROM webhook_endpoint WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE",
@@ -166,9 +177,14 @@ def hold(work: Work, ids: Collection[str], *, now: datetime, sick_max: int = SIC
         "JOIN webhook_endpoint e ON e.id = d.endpoint WHERE d.lease_until > %s GROUP BY 1, 2, 3",
         (now,),
     )
-    rows = work.answer(endpoints)
-    ground = Ground(now, {row[0]: _standing(row) for row in rows}, sick_max=sick_max)
-    for endpoint, host, sick, count in work.answer(under_way):
+    return endpoints, under_way
+
+
+def ground_of(work: Work, asked: tuple[Question, Question], *, now: datetime, sick_max: int = SICK_MAX) -> Ground:
+    """The endpoints that were asked for, and what is under way."""
+    ground = Ground(now, {row[0]: _standing(row) for row in work.answer(asked[0])}, sick_max=sick_max)
+    ground.kept = {id: one.changing for id, one in ground.standings.items()}
+    for endpoint, host, sick, count in work.answer(asked[1]):
         ground.flying[endpoint] = count
         ground.of_host[host] = ground.of_host.get(host, 0) + count
         ground.sick += count if sick else 0
@@ -195,8 +211,11 @@ def _standing(row: tuple[Any, ...]) -> Standing:
 
 
 def keep(work: Work, ground: Ground) -> None:
-    """Write down how the endpoints stand now. One statement."""
-    held = list(ground.standings.values())
+    """Write down how those endpoints stand that stand otherwise than they did. One statement at most."""
+    held = [one for one in ground.standings.values() if one.changing != ground.kept[one.id]]
+    if not held:
+        return
+    ground.kept |= {one.id: one.changing for one in held}
     work.run_later(
         "UPDATE webhook_endpoint e SET opening = n.opening, failures = n.failures, failing_since = n.failing_since, "
         "rest_until = n.rest_until, slot_at = n.slot_at, wake_at = n.wake_at "

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from kombu import Consumer as Subscription
 
@@ -17,11 +18,12 @@ from hub.kernel.clock import Clock
 from hub.outbox import QUEUES, Delivery
 from hub.storage import Database
 from hub.worker import metrics
-from hub.worker.dispatch import Outcome, dispatch
+from hub.worker.dispatch import Outcome, dispatch, faulted, handled
 from hub.worker.envelope import EnvelopeInvalid, decode
 from hub.worker.handling import Handlers
 from hub.worker.link import Link, Message, WakeUp
 from hub.worker.pool import Pool
+from hub.worker.staging import Staged
 from hub.worker.topology import Topology
 
 _log = logging.getLogger(__name__)
@@ -39,22 +41,29 @@ _EVENTS_MAX = 64
 
 
 class _Task:
-    """One message on its way through the pool. session: the connection it came by; another one cannot settle it."""
+    """One message on its way through the pool. session: the connection it came by; another one cannot settle it.
 
-    __slots__ = ("delivery", "message", "outcome", "session")
+    call: of a staged handler that has begun, what is left for a thread. fault: what such a handler met.
+    """
+
+    __slots__ = ("begun_at", "call", "delivery", "fault", "message", "outcome", "session")
 
     def __init__(self, message: Message, delivery: Delivery, session: int) -> None:
         self.message = message
         self.delivery = delivery
         self.session = session
+        self.begun_at = time.perf_counter()
+        self.call: Callable[[], None] | None = None
+        self.fault: Exception | None = None
         self.outcome: Outcome | None = None
 
 
 class Consumer:
     """Consumes every queue. Nothing is opened before `start`, so objects survive a fork.
 
-    threads: how many messages of one queue may be at work at once. A quarter more threads stand by, so that one queue
-    full of slow partners leaves some to the others. on_settled: called after messages were acknowledged.
+    threads: how many messages of one queue may be at work at once; as many again are taken from the broker meanwhile,
+    so that no thread waits for transactions. A quarter more threads stand by, so that one queue full of slow partners
+    leaves some to the others. on_settled: called after messages were acknowledged.
     """
 
     def __init__(
@@ -72,10 +81,10 @@ class Consumer:
         self._topology = topology
         self._handlers = handlers
         self._clock = clock
-        self._prefetch = threads
+        self._prefetch = threads * 2
         self._on_settled = on_settled
         self._link = Link(broker_url, topology)
-        self._pool: Pool[_Task] = Pool(threads + (threads + 3) // 4, self._handle, name="hub-handler")
+        self._pool: Pool[_Task] = Pool(threads + (threads + 3) // 4, self._handle, name="hub-handler", lane_max=threads)
         self._wake_up: WakeUp | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -173,7 +182,34 @@ class Consumer:
         """Give what arrived to the pool; set aside what nobody can read."""
         for message, delivery in self._read():
             self._at_work += 1
-            self._pool.submit(_Task(message, delivery, self._session))
+            task = _Task(message, delivery, self._session)
+            handler = self._handlers.get(delivery.kind)
+            if isinstance(handler, Staged):
+                self._start(handler, task)
+            else:
+                self._pool.submit(task, delivery.queue)
+
+    def _start(self, handler: "Staged[Any, Any]", task: _Task) -> None:
+        """Begin without a thread; one is taken for the call, or to write down a fault."""
+
+        def on_thread(call: Callable[[], None]) -> None:
+            task.call = call
+            self._pool.submit(task, task.delivery.queue)
+
+        def end(fault: BaseException | None) -> None:
+            task.call = None
+            if isinstance(fault, Exception):
+                task.fault = fault
+                self._pool.submit(task, task.delivery.queue)
+                return
+            if fault is None:
+                task.outcome = handled(task.delivery, time.perf_counter() - task.begun_at)
+            self._put_down(task)
+
+        try:
+            handler.start(task.delivery, on_thread=on_thread, end=end)
+        except Exception as fault:
+            end(fault)
 
     def _read(self) -> list[tuple[Message, Delivery]]:
         """What arrived and can be read; the rest is set aside."""
@@ -197,12 +233,22 @@ class Consumer:
 
     def _handle(self, task: _Task) -> None:
         """On a pool thread: act, then leave the acknowledgement to the connection's own thread."""
+        if task.call is not None:
+            task.call()
+            return
         try:
-            task.outcome = dispatch(self._database, self._handlers, task.delivery, self._clock)
+            if task.fault is not None:
+                task.outcome = faulted(self._database, task.delivery, task.fault, self._clock)
+            else:
+                task.outcome = dispatch(self._database, self._handlers, task.delivery, self._clock)
         except Exception:
             # The fault could not be written down, so the database is away. The row is still in flight and its lease
             # brings it back; returning the message now would only make the broker deliver it at once, in a circle.
             _log.exception("outcome could not be recorded", extra={"message_id": task.delivery.id})
+        self._put_down(task)
+
+    def _put_down(self, task: _Task) -> None:
+        """From any thread: have its message settled."""
         self._finished.append(task)
         self.wake()
 
@@ -241,6 +287,10 @@ class Consumer:
     def _give_back(self) -> None:
         """Let rows on which nobody began be claimed again at once instead of after their lease."""
         tasks = self._pool.take_back()
+        for task in tasks:
+            if task.call is not None or task.fault is not None:
+                self._pool.submit(task, task.delivery.queue)
+        tasks = [task for task in tasks if task.call is None and task.fault is None]
         self._at_work -= sum(task.session == self._session for task in tasks)
         idle = [(task.message, task.delivery) for task in tasks if task.session == self._session]
         if not self._topology.durable:

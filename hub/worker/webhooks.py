@@ -17,35 +17,28 @@ from hub.webhooks.standing import WEBHOOK_WAKE
 from hub.webhooks.types import Answer, Dispatch
 from hub.worker import metrics
 from hub.worker.handling import Handlers
+from hub.worker.staging import Staged
 
 
-class DeliveryHandler:
+class DeliveryStages:
     """Sends an event to an endpoint, if its turn has come."""
 
-    def __init__(self, database: Database, deliveries: Deliveries, clock: Clock) -> None:
+    def __init__(self, deliveries: Deliveries, clock: Clock) -> None:
         self._deliveries = deliveries
         self._clock = clock
-        self._beginning: Batcher[Delivery, Dispatch | None] = Batcher(database, self.begin, name="webhooks-begin")
-        self._finishing: Batcher[tuple[Delivery, Answer], None] = Batcher(database, self.finish, name="webhooks-finish")
 
-    def __call__(self, delivery: Delivery) -> None:
-        """Begin an attempt if there is to be one, perform it, and take the answer home."""
-        dispatch = self._beginning.submit(delivery)
-        if dispatch is None:
-            return
-        answer = self._deliveries.perform(dispatch)
+    def turn(
+        self, work: Work, answered: Sequence[tuple[Delivery, Answer]], deliveries: Sequence[Delivery]
+    ) -> Sequence[Dispatch | None]:
+        """Commit answers, with the end or the next turn of their messages, and attempts."""
+        return self._deliveries.turn(work, answered, deliveries, now=self._clock.now())
+
+    def perform(self, step: Dispatch) -> Answer:
+        """Send it."""
+        answer = self._deliveries.perform(step)
         metrics.webhooks.labels(answer.sent.outcome).inc()
         metrics.webhook_seconds.observe(answer.latency_ms / 1_000)
-        self._finishing.submit((delivery, answer))
-
-    def begin(self, work: Work, deliveries: Sequence[Delivery]) -> Sequence[Dispatch | HubError | None]:
-        """Commit attempts."""
-        return self._deliveries.begin(work, deliveries, now=self._clock.now())
-
-    def finish(self, work: Work, answered: Sequence[tuple[Delivery, Answer]]) -> list[HubError | None]:
-        """Commit answers, with the end or the next turn of their messages."""
-        self._deliveries.finish(work, answered, now=self._clock.now())
-        return [None] * len(answered)
+        return answer
 
 
 class WakeHandler:
@@ -71,6 +64,6 @@ class WakeHandler:
 def webhook_handlers(database: Database, deliveries: Deliveries, clock: Clock) -> Handlers:
     """The kinds of messages by which events reach endpoints."""
     return {
-        WEBHOOK_DUE: DeliveryHandler(database, deliveries, clock),
+        WEBHOOK_DUE: Staged(database, DeliveryStages(deliveries, clock), name="webhooks"),
         WEBHOOK_WAKE: WakeHandler(database, clock),
     }

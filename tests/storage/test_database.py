@@ -1,5 +1,6 @@
 """Transactions and group commit on a real PostgreSQL."""
 
+import queue
 import threading
 from collections.abc import Sequence
 
@@ -81,6 +82,31 @@ def test_many_threads_share_few_transactions(database: Database) -> None:
     with database.read() as work:
         assert work.fetch("SELECT count(*) FROM seen") == [(200,)]
     batcher.stop()
+
+
+def test_what_nobody_waits_for_gathers_and_each_is_told_its_own(database: Database) -> None:
+    _table(database)
+    batches: list[int] = []
+    told: queue.SimpleQueue[tuple[int, object]] = queue.SimpleQueue()
+
+    def decide(work: Work, numbers: Sequence[int]) -> list[int | HubError]:
+        if 666 in numbers:
+            raise ValueError("the guilty one")
+        batches.append(len(numbers))
+        return _insert(work, numbers)
+
+    batcher: Batcher[int, int] = Batcher(database, decide, name="test", gather_seconds=60)
+    for number in (2, 3, 666):
+        batcher.submit_later(number, lambda answer, number=number: told.put((number, answer)))  # type: ignore[misc]
+    waited_for = batcher.submit(4)
+    answers = dict(told.get(timeout=30) for _ in range(3))
+    batcher.stop()
+
+    assert waited_for == 4, "whoever waits is not kept waiting for others"
+    assert answers[2] == 2
+    assert isinstance(answers[3], Odd)
+    assert isinstance(answers[666], ValueError)
+    assert sum(batches) == 3
 
 
 def test_the_guilty_request_fails_alone(database: Database) -> None:

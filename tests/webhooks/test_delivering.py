@@ -1,19 +1,21 @@
 """Events reach endpoints at least once under one id, on the exact schedule, and no endpoint holds up another."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from hub import outbox
 from hub.outbox import Delivery
+from hub.storage import Work
 from hub.webhooks import endpoints
 from hub.webhooks.backoff import ATTEMPTS_MAX, SCHEDULE, next_wait, rest, retry_after
 from hub.webhooks.numbering import due_message, number_announced
 from hub.webhooks.releasing import release
 from hub.webhooks.standing import HOST_MAX, OPENING_MAX, SICK_MAX
-from hub.webhooks.types import Sent
+from hub.webhooks.types import Dispatch, Sent
 from tests.conftest import START
 from tests.webhooks.world import Request, World
 
@@ -316,10 +318,16 @@ def test_a_crash_anywhere_is_made_up_for_under_the_same_id(world: World, where: 
     world.endpoint()
     world.happen("cnv_1")
     handler = world.handlers["webhook.due"]
-    crashes = iter([True])
+    crashes, turns = iter([True]), iter([where == "before begin", True])
+    turn = world.deliveries.turn
 
-    def crash(*_: object, **__: object) -> Sent:
+    def crash(*_: object) -> Sent:
         raise Crash
+
+    def turn_or_crash(work: Work, *arguments: Any, now: datetime) -> list[Dispatch | None]:
+        if next(turns):
+            raise Crash
+        return turn(work, *arguments, now=now)
 
     def sometimes(request: Request) -> Sent:
         if next(crashes, False):
@@ -328,10 +336,10 @@ def test_a_crash_anywhere_is_made_up_for_under_the_same_id(world: World, where: 
 
     if where == "after sending":
         world.wire.answer = sometimes
-    real = {"before begin": "begin", "before sending": "perform", "before finish": "finish"}.get(where)
+    real = {"before begin": "turn", "before sending": "perform", "before finish": "turn"}.get(where)
     kept = getattr(world.deliveries, real) if real else None
     if real:
-        setattr(world.deliveries, real, crash)
+        setattr(world.deliveries, real, turn_or_crash if real == "turn" else crash)
     with pytest.raises(Crash):
         world.carry()
     if real:

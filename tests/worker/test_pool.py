@@ -33,6 +33,30 @@ def test_as_many_tasks_run_at_once_as_there_are_threads() -> None:
     assert sorted(begun) == [0, 1, 2]
 
 
+def test_a_lane_that_is_full_leaves_threads_to_the_others() -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+
+    def task(name: str) -> None:
+        begun.append(name)
+        if name.startswith("slow"):
+            gate.wait(30)
+
+    pool: Pool[str] = Pool(3, task, name="test", lane_max=2)
+    for number in range(3):
+        pool.submit(f"slow_{number}", "slow")
+    pool.submit("quick", "quick")
+    pool.start()
+    wait_until(lambda: len(begun) == 3)
+    before = sorted(begun)
+    gate.set()
+    wait_until(lambda: len(begun) == 4)
+    pool.stop()
+
+    assert before == ["quick", "slow_0", "slow_1"]
+    assert begun[-1] == "slow_2"
+
+
 def test_stopping_finishes_what_waits() -> None:
     done: list[int] = []
     pool: Pool[int] = Pool(1, done.append, name="test")
