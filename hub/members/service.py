@@ -201,7 +201,8 @@ def _judged(work: Work, link: Link, outcome: Outcome, *, now: datetime) -> Link:
 def _announce(work: Work, link: Link, *, now: datetime) -> None:
     """Tell the partner of the membership, and the partner whose member it is, what became of a link."""
     data = {"link": link.id, "partner": link.partner}
-    if link.reason:
+    if link.state is LinkState.REFUSED:
+        # Why one is closed is in somebody's own words, for the other partner no more than for the log of events.
         data["reason"] = link.reason
     concerned = tuple({link.partner, partner_of(work, link.member)} - {""})
     live = liveness(work).get(link.partner, False)
@@ -316,7 +317,10 @@ def _move(work: Work, link: Link, to: LinkState, *, reason: str, now: datetime) 
     work.run(
         "UPDATE member_link SET state = %s, reason = %s, closed_at = %s WHERE id = %s", (to.value, reason, now, link.id)
     )
-    return get_link(work, link.id)
+    moved = get_link(work, link.id)
+    if to is LinkState.CLOSED:
+        _announce(work, moved, now=now)
+    return moved
 
 
 def _link(row: tuple[Any, ...]) -> Link:

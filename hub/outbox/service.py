@@ -92,12 +92,13 @@ def _row(message: Message, now: datetime) -> tuple[object, ...]:
 
 # The planner must walk the partial indexes from lane to lane, whatever its statistics say: these tables grow from
 # nothing to 100,000 rows and back within minutes, and a plan made for the empty table would read all of them. What is
-# switched off counts as very dear, which would also have every claim compiled.
+# switched off counts as very dear, which would also have every claim compiled. With so little left to choose, one plan
+# serves every claim: making it took longer than the claim.
 # A relay that freezes in the middle loses its transaction, and with it the lock, after ten seconds.
 _PREPARE_CLAIM: LiteralString = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-           set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '10000', true),
-           pg_advisory_xact_lock(%s)
+           set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+           set_config('idle_in_transaction_session_timeout', '10000', true), pg_advisory_xact_lock(%s)
 """
 
 # flying: what is in flight, and whether a lease of the lane ran out. heads: the first waiting row of each lane, by a

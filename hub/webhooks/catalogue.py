@@ -98,6 +98,12 @@ _TYPES = (
         numbers=("memberships", "amount"),
     ),
     EventType("link.active", "A membership is tied to a member.", "link", ("link", "partner")),
+    EventType(
+        "link.closed",
+        "A membership is tied to its member no more; open conversions go on.",
+        "link",
+        ("link", "partner"),
+    ),
     EventType("link.refused", "A membership could not be tied to a member.", "link", ("link", "partner", "reason")),
     EventType("partner.started", "A stopped partner takes part again.", "partner", ("partner",)),
     EventType(

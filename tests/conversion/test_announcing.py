@@ -9,7 +9,7 @@ from hub.agreements.types import Direction
 from hub.conversion.risk import RiskAnswer, RiskOutcome
 from hub.conversion.types import Cancellation
 from hub.kernel.clock import ManualClock
-from hub.members.service import add_member, open_link, record_validation
+from hub.members.service import add_member, close_link, links_of, open_link, record_validation
 from hub.members.types import NewLink
 from hub.outbox import Delivery
 from hub.outbox.events import Event, event_of
@@ -152,3 +152,16 @@ def test_a_link_is_told_when_it_is_proven_and_when_it_is_refused(world: World) -
     assert (active.type, active.partners) == ("link.active", ("aerojet",))
     assert (refused.type, refused.partners) == ("link.refused", ("northbank", "staywell"))
     assert refused.data["reason"] == "member_unknown"
+
+
+def test_a_link_that_is_closed_is_told_once_and_without_anybodys_words(world: World) -> None:
+    member = world.member("aerojet")
+    with world.database.work() as work:
+        (link,) = links_of(work, member)
+        for _ in range(2):
+            close_link(work, link.id, reason="Maya asked for it by telephone", now=world.clock.now())
+
+    _, closed = _told(world, "link.")
+
+    assert (closed.type, closed.subject, closed.partners) == ("link.closed", link.id, ("aerojet",))
+    assert closed.data == {"link": link.id, "partner": "aerojet"}
