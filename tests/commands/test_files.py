@@ -1,30 +1,16 @@
-"""Files at the command line: a brand that speaks them is tried, played, exchanged with and looked at."""
+"""Files at the command line: what the page on them does not show."""
 
 import json
 from pathlib import Path
 
-from tests.commands.conftest import Run, document
+from tests.commands.conftest import Run
 from tests.commands.test_sandbox import played
 
 
-def test_a_brand_of_files_is_tried_by_real_conversions_while_files_go_wrong(hub: Run) -> None:
-    found = document(
-        hub("partner", "try", "corner_shop", "--conversions", "4", "--faults", "truncated=200,missing=200", "--json")
-    )
-
-    assert found["ok"] is True
-    conversions = found["conversions"]
-    assert isinstance(conversions, list)
-    assert {one["state"] for one in conversions} == {"posted"}
-
-
-def test_a_partner_without_files_has_none_to_exchange(hub: Run) -> None:
-    done = hub("files", "run", "nobody", "--json")
-    listed = document(hub("files", "list", "--json"))
+def test_a_file_that_is_not_there_is_refused_by_name(hub: Run) -> None:
     missing = hub("files", "show", "fin_nothing", "--json")
 
-    assert json.loads(done.stdout)["error"]["code"] == "partner_speaks_no_files"
-    assert listed == {"files": []}
+    assert missing.returncode == 1
     assert json.loads(missing.stdout)["error"]["code"] == "file_missing"
 
 

@@ -16,6 +16,7 @@ from tests.partners.mistakes import TEN
 pytestmark = pytest.mark.timeout(900)
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "partners" / "guide.md"
+FILES = GUIDE.with_name("files.md")
 _BLOCK = re.compile(
     r"<!-- edit: (?P<file>\S+): (?P<old>.+?) -> (?P<new>.+?) -->|```console\n(?P<shell>.*?)```", re.DOTALL
 )
@@ -29,8 +30,8 @@ class Command:
     shown: list[str]
 
 
-def _steps() -> Iterator[Command | tuple[str, str, str]]:
-    for found in _BLOCK.finditer(GUIDE.read_text(encoding="utf-8")):
+def _steps(page: Path) -> Iterator[Command | tuple[str, str, str]]:
+    for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
         if found["file"]:
             yield found["file"], found["old"], found["new"]
             continue
@@ -62,11 +63,12 @@ def _pattern(lines: list[str]) -> re.Pattern[str]:
     return re.compile("".join(pieces))
 
 
-def test_the_commands_of_the_guide_do_what_it_shows(tmp_path: Path, environment: dict[str, str]) -> None:
+def _follow(page: Path, tmp_path: Path, environment: dict[str, str]) -> int:
+    """Do what a page says, in its order; how many commands there were."""
     root = str(GUIDE.parents[2])
     environment = {**environment, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     run = 0
-    for step in _steps():
+    for step in _steps(page):
         if isinstance(step, tuple):
             name, old, new = step
             text = (tmp_path / name).read_text(encoding="utf-8")
@@ -82,8 +84,18 @@ def test_the_commands_of_the_guide_do_what_it_shows(tmp_path: Path, environment:
         assert _pattern(shown).match(said) or not shown, (step.line, said)
         run += 1
 
+    return run
+
+
+def test_the_commands_of_the_guide_do_what_it_shows(tmp_path: Path, environment: dict[str, str]) -> None:
+    run = _follow(GUIDE, tmp_path, environment)
+
     assert run >= 10
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_commands_of_the_page_on_files_do_what_it_shows(tmp_path: Path, environment: dict[str, str]) -> None:
+    assert _follow(FILES, tmp_path, environment) == 5
 
 
 def test_the_guide_lists_the_ten_mistakes_as_they_are_told() -> None:

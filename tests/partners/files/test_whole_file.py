@@ -8,6 +8,7 @@ import pytest
 from partners.files.codes import FILE_MEANINGS, RECORD_MEANINGS, FileCode, FileRefused, RecordCode
 from partners.files.layout import LineEnd, Shape
 from partners.files.reading import Reader, verify
+from partners.registry import BRANDS_FOLDER
 from tests.partners.files.builders import small
 from tests.partners.files.test_format import Row, written
 
@@ -182,3 +183,6 @@ def test_titles_name_the_fields_of_a_file_without_a_header(tmp_path: Path) -> No
 def test_every_code_has_a_meaning() -> None:
     assert set(FILE_MEANINGS) == set(FileCode)
     assert set(RECORD_MEANINGS) == set(RecordCode)
+    page = (BRANDS_FOLDER.parent / "docs" / "partners" / "files.md").read_text(encoding="utf-8")
+    for code, meaning in (*FILE_MEANINGS.items(), *RECORD_MEANINGS.items()):
+        assert f"| `{code}` | {meaning} |" in page
