@@ -4,7 +4,7 @@ A part that is applied is kept with its codes, so a file goes on where it stoppe
 locks: the ledger's period, lines, legs, the rows of whoever owns them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +14,14 @@ from hub.exchange import store
 from hub.exchange.cutting import number_receipt
 from hub.exchange.handing import Told
 from hub.exchange.judging import TOLD, Judged, Record, judge
-from hub.exchange.states import LineOutcome, OutState
+from hub.exchange.states import InState, LineOutcome, OutState
 from hub.exchange.types import FileIn, FilePartner, Line, Settle
 from hub.kernel.clock import Clock
 from hub.kernel.limits import BATCH_ITEMS_MAX
 from hub.legs.cases import NewCase, close_cases, open_cases
 from hub.legs.service import Legs, partners_of
+from hub.legs.states import LegState
+from hub.legs.types import LegResult
 from hub.storage import Database, Work
 from partners.base import Done, Refused
 from partners.files.codes import RecordCode
@@ -68,8 +70,9 @@ class Applying:
         results = self._legs.prove_many(work, proofs, evidence, now=now)
         self._settle(work, list(results.values()), now)
         store.answer_lines(work, {leg: _answer(lines[leg], proof) for leg, proof in proofs.items()}, by=file.id)
-        store.add_part(work, file.id, part.first, [str(one.code) for one in judged])
-        open_cases(work, _cases(partner.code, file, part, judged), now=now)
+        codes = [_code(one, results) for one in judged]
+        store.add_part(work, file.id, part.first, list(map(str, codes)))
+        open_cases(work, _cases(partner.code, file, part.first, codes), now=now)
 
 
 def _judge_all(
@@ -91,12 +94,23 @@ def _answer(line: Line, proof: Done | Refused) -> tuple[LineOutcome, str, str, s
     return line.outcome, line.reason, "", ""
 
 
-def _cases(partner: str, file: FileIn, part: _Part, judged: Sequence[Judged]) -> list[NewCase]:
+def _code(one: Judged, results: Mapping[str, LegResult]) -> RecordCode:
+    """The code of a record, now that its leg was told: a person may have ended that leg before."""
+    if one.proof is None or one.line is None or one.code is not RecordCode.ACCEPTED:
+        return one.code
+    result = results[one.line.leg]
+    if result.current:
+        return one.code
+    same = result.state is (LegState.DONE if isinstance(one.proof, Done) else LegState.REFUSED)
+    return RecordCode.REPEATED if same else RecordCode.CONTRADICTION
+
+
+def _cases(partner: str, file: FileIn, begins: int, codes: Sequence[RecordCode]) -> list[NewCase]:
     """One case for each file and code, however many records: which they are stands in the receipt."""
     first: dict[RecordCode, int] = {}
-    for place, one in enumerate(judged):
-        if one.code in TOLD:
-            first.setdefault(one.code, part.first + place)
+    for place, code in enumerate(codes):
+        if code in TOLD:
+            first.setdefault(code, begins + place)
     return [
         NewCase(f"{file.id}:{code}", "file_record", partner, {"name": file.name, "code": str(code), "record": str(at)})
         for code, at in first.items()
@@ -105,6 +119,8 @@ def _cases(partner: str, file: FileIn, part: _Part, judged: Sequence[Judged]) ->
 
 def _end(work: Work, partner: FilePartner, file: FileIn, now: datetime) -> None:
     """Every record has its code: count, and answer with a receipt where the partner wants one."""
+    if store.lock_in(work, file.id).state is not InState.ACCEPTED:
+        return
     if file.answers:
         answered = store.out_by_id(work, file.answers)
         assert answered is not None, "a file answers one of ours"

@@ -220,6 +220,12 @@ def in_by_id(work: Work, id: str) -> FileIn | None:
     return _file_in(rows[0]) if rows else None
 
 
+def lock_in(work: Work, id: str) -> FileIn:
+    """One file of a partner that there is, locked: what another turn may have done to it meanwhile is seen."""
+    rows = work.fetch(f"SELECT {_IN} FROM file_in WHERE id = %s FOR UPDATE", (id,))  # noqa: S608 - fixed names
+    return _file_in(rows[0])
+
+
 def taken_before(work: Work, file: FileIn) -> bool:
     """Whether the same content was accepted from this partner before."""
     return bool(

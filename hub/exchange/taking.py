@@ -13,7 +13,7 @@ from hub.exchange import store
 from hub.exchange.cutting import number_receipt
 from hub.exchange.handing import Told
 from hub.exchange.resending import follow_refusal
-from hub.exchange.states import Series
+from hub.exchange.states import InState, Series
 from hub.exchange.types import FileIn, FileOut, FilePartner
 from hub.kernel.clock import Clock
 from hub.kernel.ids import new_id
@@ -91,6 +91,9 @@ class Taking:
 
 def _judged(work: Work, partner: FilePartner, file: FileIn, found: FileFacts | _Refusal, now: datetime) -> str:
     last, _ = store.lock_series(work, partner.code, Series.ANSWERS, begun_at=now)
+    standing = store.lock_in(work, file.id)
+    if standing.state is not InState.TAKEN:
+        return standing.reason
     verdict = _fit(work, partner, file, found, last) if isinstance(found, FileFacts) else found
     if isinstance(verdict, _Refusal):
         stated = read_name(partner.files.answers.name, file.name)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub import ledger
 from hub.conversion.states import ConversionState
 from hub.kernel.clock import ManualClock
 from partners.base import Done, Member, MemberValidation, Reason, Refused, Unknown
@@ -60,6 +61,22 @@ def test_an_answer_with_another_amount_or_member_goes_to_a_person(files: FileWor
     kinds = sorted(kind for _, kind in files.world.cases())
     assert kinds == ["by_hand", "file_record", "file_record"]
     assert {files.world.state(one) for one in (first, second)} == {ConversionState.DEBITED}
+
+
+def test_an_answer_against_what_was_proven_before_is_a_case_and_changes_nothing(files: FileWorld) -> None:
+    conversion = files.world.convert(10_000, source="aerojet", target=SHOP)
+    files.turn()
+    with files.database.work() as work:
+        [(leg,)] = work.fetch("SELECT leg FROM file_line")
+        ledger.enter(work)
+        told = files.world.legs.prove(work, leg, Refused(Reason.MEMBER_CLOSED), "a list", now=files.clock.now())
+        files.world.conversions.settle_legs(work, [told], now=files.clock.now())
+
+    files.settle(conversion)
+
+    assert files.world.state(conversion) is ConversionState.VOIDED
+    assert sorted(kind for _, kind in files.world.cases()) == ["contradiction", "file_record"]
+    assert [one.rejected for one in files.arrivals()] == [1]
 
 
 def test_files_are_cut_at_the_hour_agreed_on_and_not_before(files: FileWorld, clock: ManualClock) -> None:

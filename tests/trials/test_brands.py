@@ -17,6 +17,7 @@ from hub.trials.brands import (
     accept,
     counterpart,
     end_of,
+    exchanging,
     linked_member,
     reckon,
     set_up,
@@ -26,6 +27,7 @@ from hub.trials.brands import (
 )
 from hub.wiring import Hub, build_hub, sandbox_credentials
 from hub.worker.direct import next_instant
+from partners.files.faults import FileFault, in_order
 from partners.sandbox.bench import MEMBER_NAME, TrialClock
 from partners.sandbox.books import MemberStatus, SimulatedMember
 from partners.sandbox.faults import Echo, Fault, FaultKind, FaultPlan
@@ -78,6 +80,26 @@ def test_a_brand_from_a_template_converts_without_any_other_change(
 
     assert [one.state for one in found.conversions] == [ConversionState.POSTED] * 4
     assert {one.source_unit for one in found.conversions} == {"newcomer.point", "counterpart.point"}
+    assert found.ok, found
+
+
+def test_cashback_becomes_points_at_a_partner_of_files_and_comes_back(database: Database, tmp_path: Path) -> None:
+    clock = TrialClock()
+    faults = in_order(FileFault.TRUNCATED, FileFault.MISSING, FileFault.UNKNOWN_WORD, FileFault.REPEATED)
+
+    with opened(database, tmp_path, clock) as hub:
+        ends = (end_of(hub.registry.profile("northbank")), end_of(hub.registry.profile("corner_shop")))
+        with played(hub, ends, clock) as simulator:
+            exchange = exchanging(hub, simulator, ends[1], faults)
+
+            def night() -> None:
+                exchange()
+                forward(hub, clock)
+
+            found = try_ends(hub, simulator, ends, conversions=4, wait=night)
+
+    assert [one.state for one in found.conversions] == [ConversionState.POSTED] * 4
+    assert {one.source_unit for one in found.conversions} == {"northbank.cashback", "corner_shop.point"}
     assert found.ok, found
 
 
