@@ -5,7 +5,19 @@ secrets and one-time-code secrets are sealed with the master key. A sealed colum
 of its row: so `hub keys rewrap` finds every one of them.
 """
 
-from sqlalchemy import ARRAY, TIMESTAMP, BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 
 from hub.storage import METADATA
 
@@ -40,6 +52,19 @@ KEYS = Table(
     Column("sealed", LargeBinary, nullable=False, info={"sealed": "signing key {id}"}),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False),
     Column("retired_at", TIMESTAMP(timezone=True)),
+)
+
+# At most one of them signs: a unique index over those that are not retired.
+STATEMENT_KEYS = Table(
+    "access_statement_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("public", Text, nullable=False),
+    # Of the key that signs only: a retired one has forgotten its private half.
+    Column("sealed", LargeBinary, info={"sealed": "statement key {id}"}),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("retired_at", TIMESTAMP(timezone=True)),
+    CheckConstraint("(sealed IS NULL) = (retired_at IS NOT NULL)", name="sealed"),
 )
 
 SECRETS = Table(

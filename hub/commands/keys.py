@@ -1,4 +1,4 @@
-"""Keys: those that sign access tokens, and the master key that seals everything secret in the database."""
+"""Keys: those that sign access tokens and statements, and the master key that seals everything secret at rest."""
 
 import sys
 from dataclasses import asdict
@@ -9,6 +9,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from hub.access.keys import rotate_keys, signing_keys
 from hub.access.rewrapping import rewrap
+from hub.access.statement_keys import StatementKey, rotate_statement_keys, statement_keys
 from hub.access.types import SigningKey
 from hub.audit.service import record
 from hub.commands.output import CHECK_FAILED, actor_option, json_option, show
@@ -70,6 +71,44 @@ def rewrap_(actor: str, as_json: bool) -> None:
         sys.exit(CHECK_FAILED)
 
 
+@keys.command("statements")
+@json_option
+def list_statement_keys(as_json: bool) -> None:
+    """The keys of statements, published at /.well-known/statement-keys.json: the one that signs, then older ones."""
+    with opened_hub(read_settings()) as hub, hub.database.read() as work:
+        found = statement_keys(work)
+    _show_statement_keys(found, as_json=as_json)
+
+
+@keys.command("rotate-statements")
+@click.option(
+    "--compromised", is_flag=True, help="Somebody else may have the key: statements it signed are signed again."
+)
+@actor_option
+@json_option
+def rotate_statements(compromised: bool, actor: str, as_json: bool) -> None:
+    """Sign statements with a new key from now on; the one before stays published, since what it signed stays good."""
+    with opened_hub(read_settings()) as hub:
+        now = hub.clock.now()
+        with hub.database.work() as work:
+            found = rotate_statement_keys(work, hub.vault, actor=actor, now=now, compromised=compromised)
+        hub.settling.sign_rest(now)
+    _show_statement_keys(found, as_json=as_json)
+
+
+def _show_statement_keys(found: list[StatementKey], *, as_json: bool) -> None:
+    documents = [
+        {
+            "kid": one.id,
+            "state": "retired" if one.retired_at else "active",
+            "published_at": rfc3339(one.created_at),
+            "retired_at": rfc3339(one.retired_at) if one.retired_at else None,
+        }
+        for one in found
+    ]
+    _show_documents(documents, as_json=as_json)
+
+
 def _show(found: list[SigningKey], *, as_json: bool) -> None:
     documents = [
         {
@@ -80,7 +119,10 @@ def _show(found: list[SigningKey], *, as_json: bool) -> None:
         }
         for one in found
     ]
+    _show_documents(documents, as_json=as_json)
 
+
+def _show_documents(documents: list[dict[str, str | None]], *, as_json: bool) -> None:
     def plain() -> None:
         for one in documents:
             ended = f"  retired {one['retired_at']}" if one["retired_at"] else ""

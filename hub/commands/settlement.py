@@ -1,7 +1,6 @@
-"""Settlement: calendars, windows, statements, journals, the trial balance."""
+"""Settlement: calendars and windows, and what partners object to."""
 
 import csv
-import sys
 from datetime import date, time
 from pathlib import Path
 
@@ -11,13 +10,11 @@ from hub.agreements.currencies import exponent
 from hub.commands.output import actor_option, json_option, show
 from hub.config import read_settings
 from hub.kernel.amounts import decimal_text
-from hub.reports import books, journals
+from hub.reports import books
 from hub.reports.objections import objection_view
-from hub.reports.statements import statement_csv
 from hub.settlement import objections, service, store
-from hub.settlement.refusals import CalendarInvalid, WindowStateWrong
+from hub.settlement.refusals import CalendarInvalid
 from hub.settlement.types import Calendar, LineChoice, Netted, ObjectionState, Rhythm, Window
-from hub.storage import Work
 from hub.wiring import opened_hub
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -229,51 +226,6 @@ def decide(objection: str, upheld: bool, both_sides: bool, remark: str, actor: s
     _show_objections([found], as_json=as_json)
 
 
-@click.command("statement")
-@click.argument("partner")
-@click.option("--window", "id", required=True, help="Id of the window.")
-@click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json")
-def statement(partner: str, id: str, form: str) -> None:
-    """Print a partner's statement of a window; the same bytes every time."""
-    with opened_hub(read_settings()) as hub, hub.database.read() as work:
-        store.window(work, id)
-        document = store.statement(work, id, partner).document
-    sys.stdout.buffer.write(document if form == "json" else statement_csv(document))
-
-
-@click.command("journal")
-@click.option("--window", "id", required=True, help="Id of the window.")
-@click.option("--format", "form", type=click.Choice(["csv", "hledger", "beancount"]), default="csv")
-def journal(id: str, form: str) -> None:
-    """Print the general-ledger journal of a window's slices."""
-    with opened_hub(read_settings()) as hub, hub.database.read() as work:
-        found = _closed(work, id)
-        rows, scales = books.movements(work, found), books.scales(work, hub.clock.now())
-    written = {
-        "csv": journals.journal_csv,
-        "hledger": journals.journal_hledger,
-        "beancount": journals.journal_beancount,
-    }[form](rows, scales)
-    sys.stdout.buffer.write(written.encode("utf-8"))
-
-
-@click.command("trial-balance")
-@click.option("--window", "id", default="", help="As at the end of this window; now if left out.")
-def trial_balance(id: str) -> None:
-    """Print what every account stands at as CSV; in every unit, debits equal credits."""
-    with opened_hub(read_settings()) as hub, hub.database.read() as work:
-        balances = books.trial_balance(work, _closed(work, id) if id else None)
-        scales = books.scales(work, hub.clock.now())
-    sys.stdout.buffer.write(journals.trial_balance_csv(balances, scales).encode("utf-8"))
-
-
-def _closed(work: Work, id: str) -> Window:
-    found = store.window(work, id)
-    if found.last_period is None:
-        raise WindowStateWrong("This window is still open; it has no journal yet.")
-    return found
-
-
 def _show_netted(found: list[Netted], *, as_json: bool) -> None:
     def plain() -> None:
         for one in found:
@@ -343,4 +295,4 @@ def _netted_view(one: Netted) -> dict[str, object]:
     }
 
 
-COMMANDS = (calendar, window, statement, journal, trial_balance)
+COMMANDS = (calendar, window)

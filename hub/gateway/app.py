@@ -52,6 +52,7 @@ from hub.gateway.refusals import (
 )
 from hub.gateway.replies import Reply
 from hub.gateway.services import Services
+from hub.gateway.statement_proofs import StatementProofRoutes
 from hub.gateway.statements import StatementRoutes
 from hub.gateway.statuses import STATUS
 from hub.gateway.tokens import TokenRoutes
@@ -90,6 +91,7 @@ _RESOURCES = (
     QuoteRoutes,
     RateRuleRoutes,
     StatementRoutes,
+    StatementProofRoutes,
     TokenRoutes,
     UnitRoutes,
     WebhookDeliveryRoutes,

@@ -80,6 +80,9 @@ STATUS: dict[str, int] = {
     "headroom_missing": 422,
     "objection_invalid": 422,
     "obligation_overpaid": 422,
+    "payment_account_invalid": 422,
+    "payment_account_missing": 422,
+    "payment_file_invalid": 422,
     "payment_reference_reused": 422,
     # People who sign in.
     "authorization_invalid": 400,

@@ -20,6 +20,7 @@ from hub.ledger.opening import open_accounts, set_floors
 from hub.ledger.reading import (
     accounts,
     balance_at,
+    balance_before,
     balances,
     entries,
     keys_of,
@@ -28,7 +29,7 @@ from hub.ledger.reading import (
     postings,
     turnover,
 )
-from hub.ledger.roots import Leaf, Proof, Root, leaves, prove, roots, seal_period, verify_complete
+from hub.ledger.roots import Leaf, Proof, Root, leaves, leaves_after, prove, roots, seal_period, verify_complete
 from hub.ledger.slices import close_period, enter, period, periods
 from hub.ledger.types import (
     Account,
@@ -97,6 +98,7 @@ __all__ = [
     "Voided",
     "accounts",
     "balance_at",
+    "balance_before",
     "balances",
     "close_period",
     "enter",
@@ -104,6 +106,7 @@ __all__ = [
     "keys_of",
     "latest_entries",
     "leaves",
+    "leaves_after",
     "lock",
     "look_up",
     "open_accounts",

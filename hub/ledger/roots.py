@@ -108,6 +108,15 @@ def leaves(work: Work, root: Root) -> Iterator[Leaf]:
     return _leaves(work, account, root.version_first, root.size, root.salt)
 
 
+def leaves_after(work: Work, root: Root, *, version: int, limit: int) -> list[Leaf]:
+    """The entries under a root with a version above this one, oldest first, at most `limit`."""
+    assert limit > 0, "a page has room"
+    account = work.fetch("SELECT id FROM ledger_account WHERE code = %s", (root.account,))[0][0]
+    first = max(version + 1, root.version_first)
+    size = min(limit, root.version_first + root.size - first)
+    return list(_leaves(work, account, first, size, root.salt)) if size > 0 else []
+
+
 def prove(work: Work, root: Root, version: int) -> Proof:
     """The proof that the entry with this version lies under the root. version: one of the root's."""
     shown = list(leaves(work, root))

@@ -10,9 +10,9 @@ from hub import chart, ledger
 from hub.agreements.roster import roster
 from hub.ledger import Root
 from hub.reports.journals import Movement, without_members
-from hub.reports.statements import statement_json
+from hub.reports.statements import Booked, statement_json
 from hub.settlement import store
-from hub.settlement.types import Netted, Window
+from hub.settlement.types import Line, Netted, Window
 from hub.storage import Work
 
 
@@ -27,7 +27,35 @@ def render_statement(work: Work, found: Netted, partner: str) -> bytes:
         roots += ledger.roots(work, period, accounts)
     known = roster(work).partners[partner]
     calendar = store.calendar(work, window.calendar)
-    return statement_json(found, partner, name=known.name, calendar=calendar, roots=roots)
+    booked = [_booked(work, found, account) for account in accounts]
+    return statement_json(found, partner, name=known.name, calendar=calendar, booked=booked, roots=roots)
+
+
+def _booked(work: Work, found: Netted, account: str) -> Booked:
+    """What an account did, and how much of that is not in the lines of this window."""
+    window = found.window
+    assert window.last_period is not None, "a netted window is closed"
+    partner, currency = account.removeprefix(chart.POSITIONS).split(":")
+    sums: dict[tuple[str, str, str], list[int]] = {}
+    entries = change = 0
+    for period in range(window.first_period, window.last_period + 1):
+        for one in ledger.turnover(work, period, prefix=account):
+            assert one.label is not None, "every transfer on a position has a label"
+            if one.account == account:
+                _add(sums, chart.label_parts(one.label), (one.debits, one.credits, one.count))
+                entries, change = entries + one.count, change + one.credits - one.debits
+    for line in found.lines:
+        if (line.partner, line.currency) == (partner, currency):
+            _add(sums, (line.kind, line.agreement, line.counterparty), (-line.debits, -line.credits, -line.count))
+    before, opening = ledger.balance_before(work, account, window.first_period)
+    elsewhere = tuple(Line(partner, currency, *key, *rest) for key, rest in sorted(sums.items()) if any(rest))
+    return Booked(account, currency, before, opening, entries, opening + change, elsewhere)
+
+
+def _add(sums: dict[tuple[str, str, str], list[int]], key: tuple[str, str, str], numbers: tuple[int, int, int]) -> None:
+    known = sums.setdefault(key, [0, 0, 0])
+    for place, number in enumerate(numbers):
+        known[place] += number
 
 
 def movements(work: Work, window: Window) -> list[Movement]:

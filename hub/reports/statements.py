@@ -4,13 +4,15 @@ JSON is what is kept and what its digest covers: ASCII, sorted names, amounts as
 are the digits of the ledger, `amount` those that money has. For every obligation: opening + credits - debits = amount +
 closing, and the closing is the next window's opening. `held_out` is in dispute and not among the lines; `released` is
 what they have of earlier windows' disputes. So the entries under the roots, payments left out, are those of the lines
-and of `held_out` without those of `released`.
+and of `held_out` without those of `released`. For every
+account: what its entries come to is what the lines say and what `elsewhere` adds, so that nothing on it is unexplained.
 """
 
 import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hub.kernel.amounts import decimal_text
@@ -18,7 +20,7 @@ from hub.kernel.clock import rfc3339
 from hub.ledger import Root
 from hub.settlement.types import Calendar, Line, Money, Netted, Obligation
 
-_VERSION = 1
+_VERSION = 2
 
 _CSV_COLUMNS = (
     "record", "window", "partner", "currency", "kind", "agreement", "counterparty", "count", "debits", "credits",
@@ -26,8 +28,26 @@ _CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def statement_json(found: Netted, partner: str, *, name: str, calendar: Calendar, roots: Sequence[Root]) -> bytes:
-    """One partner's statement. name: of the partner. roots: of its position accounts in the window's slices."""
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a position account did in the slices of a window. entries_before, opening: what is from before them.
+
+    elsewhere: what its entries say and the statement's lines do not: payments, and what other windows bill.
+    """
+
+    account: str
+    currency: str
+    entries_before: int
+    opening: int
+    entries: int
+    closing: int
+    elsewhere: tuple[Line, ...]
+
+
+def statement_json(
+    found: Netted, partner: str, *, name: str, calendar: Calendar, booked: Sequence[Booked], roots: Sequence[Root]
+) -> bytes:
+    """One partner's statement. name: of the partner. booked, roots: of its position accounts in the window's slices."""
     window = found.window
     assert window.closed_at is not None, "a netted window is closed"
     assert window.advice_on is not None, "a netted window is closed"
@@ -55,6 +75,7 @@ def statement_json(found: Netted, partner: str, *, name: str, calendar: Calendar
         "released": [_line(line, found.money[line.currency]) for line in found.released if line.partner == partner],
         "obligations": [_obligation(one, found.money[one.side.currency]) for one in obligations],
         "totals": _totals(lines, found.money),
+        "accounts": [_account(one, found.money[one.currency]) for one in booked],
         "roots": [
             {
                 "account": root.account,
@@ -112,6 +133,19 @@ def _obligation(one: Obligation, money: Money) -> dict[str, object]:
         "amount": decimal_text(one.amount, money.exponent),
         "closing": decimal_text(one.closing, money.scale),
         "who_pays": "nobody" if not one.amount else "hub" if one.amount > 0 else "partner",
+    }
+
+
+def _account(one: Booked, money: Money) -> dict[str, object]:
+    return {
+        "account": one.account,
+        "currency": one.currency,
+        "digits": money.scale,
+        "entries_before": one.entries_before,
+        "opening": decimal_text(one.opening, money.scale),
+        "entries": one.entries,
+        "closing": decimal_text(one.closing, money.scale),
+        "elsewhere": [_line(line, money) for line in one.elsewhere],
     }
 
 

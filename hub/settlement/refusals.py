@@ -85,3 +85,21 @@ class ObjectionStateWrong(HubError):
     """An objection that was decided otherwise already."""
 
     code = "objection_state_wrong"
+
+
+class PaymentAccountInvalid(HubError):
+    """A bank account, mandate or creditor identifier that cannot be used."""
+
+    code = "payment_account_invalid"
+
+
+class PaymentAccountMissing(HubError):
+    """There is no bank account for somebody that has to pay or is to be paid."""
+
+    code = "payment_account_missing"
+
+
+class PaymentFileInvalid(HubError):
+    """A bank's file that is not read, or is about an account that is not the hub's."""
+
+    code = "payment_file_invalid"

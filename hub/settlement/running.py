@@ -6,7 +6,9 @@ Whoever dies in the middle leaves a window in one of its states; the next run go
 from collections.abc import Sequence
 from datetime import datetime
 
+from hub.access.vault import Vault
 from hub.settlement import service, store
+from hub.settlement.signing import sign_statements
 from hub.settlement.types import Netted, Window, WindowState
 from hub.storage import Database
 
@@ -16,8 +18,9 @@ _WAITING = (WindowState.CLOSED, WindowState.NETTED)
 class Settling:
     """The windows of a database; statements look as `render` has them. Safe between threads and processes."""
 
-    def __init__(self, database: Database, render: service.Renderer) -> None:
+    def __init__(self, database: Database, vault: Vault, render: service.Renderer) -> None:
         self._database = database
+        self._vault = vault
         self._render = render
 
     def run(self, now: datetime) -> None:
@@ -47,9 +50,18 @@ class Settling:
                 service.net(work, id, now=now)
             with self._database.work() as work:
                 service.state(work, id, self._render, now=now)
+                sign_statements(work, self._vault, now=now)
             with self._database.read() as work:
                 finished.append(service.read(work, id))
+        self.sign_rest(now)
         return finished
+
+    def sign_rest(self, now: datetime) -> None:
+        """Sign what a hub before this one wrote, or what lost its signature with a key that somebody else may have."""
+        signed = 1
+        while signed:
+            with self._database.work() as work:
+                signed = sign_statements(work, self._vault, now=now)
 
     def _codes(self, calendar: str) -> Sequence[str]:
         if calendar:

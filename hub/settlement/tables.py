@@ -189,3 +189,30 @@ settlement_disputed = Table(
 Index("settlement_disputed_objection_idx", settlement_disputed.c.objection)
 Index("settlement_disputed_billed_in_idx", settlement_disputed.c.billed_in)
 Index("settlement_disputed_partner_idx", settlement_disputed.c.partner)
+
+settlement_signature = Table(
+    "settlement_signature",
+    METADATA,
+    Column("statement", Text, ForeignKey("settlement_statement.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, ForeignKey("access_statement_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("signed_at", DateTime(timezone=True), nullable=False),
+)
+Index("settlement_signature_key_idx", settlement_signature.c.key)
+
+# partner: empty for the hub's own account.
+settlement_account = Table(
+    "settlement_account",
+    METADATA,
+    Column("partner", Text),
+    Column("currency", Text),
+    Column("name", Text, nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("bic", Text, nullable=False),
+    Column("town", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("mandate", Text, nullable=False),
+    Column("mandate_on", Date),
+    Column("creditor", Text, nullable=False),
+    PrimaryKeyConstraint("partner", "currency"),
+)

@@ -226,7 +226,7 @@ def build_hub(settings: Settings, database: Database, clock: Clock) -> Hub:
         programmes=directory,
         hosted=hosted,
         runs=ProgrammeRuns(database, hosted, directory),
-        settling=Settling(database, render_statement),
+        settling=Settling(database, vault, render_statement),
         exchange=Exchange(database, partners, legs, settling(conversions), locks, clock, spool),
         people_secret=people_secret,
     )

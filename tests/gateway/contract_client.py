@@ -73,7 +73,7 @@ def contract() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _openapi() -> OpenAPI:
     kinds = ("application/x-ndjson", "application/yaml", "text/css", "text/html", "text/javascript", "text/markdown")
-    text = dict.fromkeys(kinds, bytes.decode)
+    text = dict.fromkeys(kinds, bytes.decode) | {"application/pdf": bytes}
     readers = {"application/problem+json": json.loads, **text}
     return OpenAPI.from_dict(contract(), config=Config(extra_media_type_deserializers=readers))
 

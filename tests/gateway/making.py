@@ -38,6 +38,7 @@ from hub.reports.books import render_statement
 from hub.reports.statements import statement_json
 from hub.settlement import service as settlement
 from hub.settlement import store as settlement_store
+from hub.settlement.signing import sign_statements
 from hub.settlement.types import Statement
 from hub.webhooks import service as webhooks
 from hub.webhooks.numbering import number_announced
@@ -303,12 +304,14 @@ def _statement(world: World, partner: str) -> str:
         assert window.due_on is not None
         found = settlement.net(work, window.id, now=now)
         calendar = settlement_store.calendar(work, "daily")
-        document = statement_json(found, partner, name="Made", calendar=calendar, roots=[])
+        document = statement_json(found, partner, name="Made", calendar=calendar, booked=[], roots=[])
         digest, id = hashlib.sha256(document).digest(), new_id("stm", now)
         made = Statement(
             id, window.id, "daily", window.number, partner, False, document, digest, window.due_on, now
         )  # fmt: skip
         settlement_store.add_statements(work, [made])
+        work.flush()
+        sign_statements(work, world.services.vault, now=now)
     return id
 
 

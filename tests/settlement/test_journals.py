@@ -3,9 +3,12 @@
 import csv
 import io
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +42,26 @@ def test_every_transaction_of_the_text_journals_balances(database: Database, clo
             sums[row[3]] += Fraction(row[2])
         assert len(rows) == len(movements)
         assert set(sums.values()) == {Fraction(0)}
+
+
+def test_bean_check_accepts_the_journal_and_misses_what_is_left_out(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    written = journals.journal_beancount(*texts(database, clock))
+    whole, short = tmp_path / "whole.beancount", tmp_path / "short.beancount"
+    whole.write_text(written)
+    rows = (found for line in written.splitlines() if (found := _TEXT_ROW.match(line)))
+    row = next(found.string for found in rows if Fraction(found[2]))
+    short.write_text(written.replace(f"{row}\n", "", 1))
+
+    def checked(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("bean-check"), "--no-cache", file]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    accepted, refused = checked(whole), checked(short)
+    assert (accepted.returncode, accepted.stderr) == (0, ""), accepted.stderr
+    assert refused.returncode == 1
+    assert "does not balance" in refused.stderr
 
 
 def test_the_journal_ties_out_to_the_trial_balance_to_the_last_digit(database: Database, clock: ManualClock) -> None:
