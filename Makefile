@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test explore check bench format lock clean
+.PHONY: help setup setup-dev run test test-failed explore check bench format lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -34,6 +34,9 @@ run: setup ## Start everything with simulated partners, show real conversions, s
 
 test: setup-dev ## Run all tests, in parallel
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+test-failed: setup-dev ## Run what failed last once more, one after the other
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 1
 
 explore: setup-dev ## Run the property tests on examples nobody has tried yet
 	HUB_TEST_EXAMPLES=explore $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
