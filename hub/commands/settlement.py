@@ -13,6 +13,7 @@ from hub.kernel.amounts import decimal_text
 from hub.reports import books
 from hub.reports.objections import objection_view
 from hub.settlement import objections, service, store
+from hub.settlement.headroom import simulate
 from hub.settlement.refusals import CalendarInvalid
 from hub.settlement.types import Calendar, LineChoice, Netted, ObjectionState, Rhythm, Window
 from hub.wiring import opened_hub
@@ -153,6 +154,40 @@ def instruct(id: str, actor: str, as_json: bool) -> None:
     with opened_hub(read_settings()) as hub, hub.database.work() as work:
         found = service.instruct(work, id, actor=actor, now=hub.clock.now())
     _show_netted([found], as_json=as_json)
+
+
+@window.command("headroom")
+@click.argument("id")
+@json_option
+def headroom(id: str, as_json: bool) -> None:
+    """Show what instructing a window would leave to each partner under its cap; changes nothing."""
+    with opened_hub(read_settings()) as hub, hub.database.read() as work:
+        rooms, money = simulate(work, id), service.read(work, id).money
+
+    def text(units: int | None, currency: str) -> str | None:
+        return None if units is None else decimal_text(units, money[currency].scale)
+
+    document = [
+        {
+            "partner": one.partner,
+            "currency": one.currency,
+            "available": text(one.available, one.currency),
+            "payout": text(one.payout, one.currency),
+            "later_payouts": text(one.later, one.currency),
+            "after": text(one.after, one.currency),
+            "to_pay": text(one.to_pay, one.currency),
+            "suffices": one.suffices,
+        }
+        for one in rooms
+    ]
+
+    def plain() -> None:
+        for one in document:
+            left = one["after"] or "no cap"
+            verdict = "" if one["suffices"] else "  REFUSED: beyond its cap"
+            click.echo(f"{one['partner']:<18} {one['currency']}  pays out {one['payout']}  leaves {left}{verdict}")
+
+    show({"window": id, "headroom": document}, as_json=as_json, plain=plain)
 
 
 @window.command("pay")

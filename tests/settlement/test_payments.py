@@ -5,6 +5,7 @@ import pytest
 from hub import chart, ledger
 from hub.kernel.clock import ManualClock
 from hub.settlement import service
+from hub.settlement.headroom import simulate
 from hub.settlement.refusals import (
     HeadroomMissing,
     ObligationMissing,
@@ -14,7 +15,7 @@ from hub.settlement.refusals import (
 )
 from hub.settlement.types import Netted, Obligation, WindowState
 from hub.storage import Database
-from tests.conversion.world import World
+from tests.conversion.world import World, usd
 from tests.settlement.test_windows import closed, posted, stated
 
 
@@ -124,13 +125,37 @@ def test_a_payout_beyond_a_partners_cap_is_not_instructed(database: Database, cl
     posted(world, ("aerojet", "staywell", 10_000))
     window = closed(world)
     stated(world, window)
+    with database.read() as work:
+        before = {one.partner: one for one in simulate(work, window.id)}
     # Since the cut-off staywell owes more than its position and its cap leave room for.
     posted(world, ("staywell", "northbank", 15_000))
 
+    assert (before["staywell"].after, before["staywell"].suffices) == (usd("100"), True)
+    assert (before["aerojet"].available, before["aerojet"].to_pay) == (usd("20"), usd("80"))
+    with database.read() as work:
+        room = {one.partner: one for one in simulate(work, window.id)}["staywell"]
+    assert (room.available, room.payout, room.suffices) == (usd("58.4"), usd("78.4"), False)
     with database.work() as work, pytest.raises(HeadroomMissing):
         service.instruct(work, window.id, actor="maya", now=clock.now())
     with database.read() as work:
         assert service.read(work, window.id).window.state is WindowState.STATED
+
+
+def test_the_simulation_counts_payouts_of_the_other_windows_too(database: Database, clock: ManualClock) -> None:
+    world = World(database, clock)
+    posted(world, ("aerojet", "staywell", 10_000))
+    first = closed(world)
+    stated(world, first)
+    posted(world, ("aerojet", "staywell", 5_000))
+    second = closed(world)
+    with database.work() as work, pytest.raises(WindowStateWrong):
+        simulate(work, second.id)
+    stated(world, second)
+
+    with database.read() as work:
+        room = {one.partner: one for one in simulate(work, first.id)}["staywell"]
+    assert (room.payout, room.later) == (usd("78.4"), usd("39.2"))
+    assert room.after == usd("1000000")
 
 
 def test_a_window_without_obligations_is_settled_at_once(database: Database, clock: ManualClock) -> None:
