@@ -225,16 +225,17 @@ def disputes(every: bool, as_json: bool) -> None:
 
 
 @window.command("dispute")
-@click.argument("statement_id", metavar="STATEMENT")
+@click.argument("partner")
+@click.option("--window", "id", required=True, help="Id of the window that the statement is of.")
 @click.option("--line", "lines", multiple=True, required=True, help="KIND:COUNTERPARTY, such as debit:staywell.")
 @click.option("--reason", required=True, help="What the partner says.")
 @actor_option
 @json_option
-def dispute(statement_id: str, lines: tuple[str, ...], reason: str, actor: str, as_json: bool) -> None:
-    """Object to lines of a statement for its partner, who wrote or called."""
+def dispute(partner: str, id: str, lines: tuple[str, ...], reason: str, actor: str, as_json: bool) -> None:
+    """Object to lines of a partner's statement on its behalf, because it wrote or called."""
     choices = [LineChoice(*one.partition(":")[::2]) for one in lines]
     with opened_hub(read_settings()) as hub, hub.database.work() as work:
-        of = store.named_statement(work, statement_id)
+        of = store.statement(work, id, partner)
         made = service.object_to(
             work, of.id, choices, books.render_statement, partner=of.partner, live=of.live, reason=reason, actor=actor,
             now=hub.clock.now(),

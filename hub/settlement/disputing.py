@@ -144,10 +144,11 @@ def decide(
 
 def _keys(work: Work, window: Window, partner: str, choices: Sequence[LineChoice]) -> set[LineKey]:
     lines = [line for line in store.lines(work, window.id) if line.partner == partner]
-    unknown = [one for one in choices if not any(one.means(line) for line in lines)]
-    if unknown or not choices:
-        which = f": {unknown[0].kind} with {unknown[0].counterparty}" if unknown else ""
-        raise ObjectionInvalid(f"Name lines that this statement has{which}.")
+    if not choices:
+        raise ObjectionInvalid("An objection names lines.")
+    for one in choices:
+        if not any(one.means(line) for line in lines):
+            raise ObjectionInvalid(f"This statement has no line {one.kind} with {one.counterparty}.")
     return {line.key for line in lines if any(one.means(line) for one in choices)}
 
 

@@ -26,6 +26,8 @@ def test_a_calendar_is_added_and_every_window_can_be_cut_off(hub: Run, tmp_path:
     missing = hub("statement", "nobody", "--window", closed[0]["id"])
     assert "[statement_missing]" in missing.stderr
     assert document(hub("window", "disputes", "--json")) == {"objections": []}
-    nothing = hub("window", "dispute", "stm_0", "--line", "debit:staywell", "--reason", "not ours")
+    nothing = hub(
+        "window", "dispute", "nobody", "--window", closed[0]["id"], "--line", "debit:staywell", "--reason", "not ours"
+    )
     assert "[statement_missing]" in nothing.stderr
     assert "[objection_missing]" in hub("window", "decide", "obj_0", "--reject", "--remark", "no").stderr

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hub.trials.bench.accepting import measure_accepting
 from hub.trials.bench.authenticating import measure_authenticating
+from hub.trials.bench.closing import measure_closing
 from hub.trials.bench.exchanging import measure_exchanging
 from hub.trials.bench.expiring import measure_expiring
 from hub.trials.bench.figures import Figure
@@ -21,6 +22,7 @@ MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[Callable[[str], None]], lis
     (("authentication",), measure_authenticating),
     (("plans",), measure_planning),
     (("ledger_post",), measure_posting),
+    (("close_window",), measure_closing),
     (("hosted_expiry",), measure_expiring),
     (("files_million",), measure_exchanging),
     (("spend_million", "spend_http"), measure_spending),
