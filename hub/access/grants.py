@@ -178,6 +178,32 @@ def is_allowed(work: Work, subject: str, *, client: str, scopes: Collection[str]
     return bool(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An open consent, with the name of its app as the person saw it."""
+
+    grant: Grant
+    app: str
+
+
+def allowed_by(work: Work, subject: str, *, now: datetime) -> list[Allowed]:
+    """Every open consent of a person, newest first."""
+    rows = work.fetch(
+        f"SELECT c.name, {_GRANT} FROM access_grants g JOIN access_clients c ON c.id = g.client "  # noqa: S608 - fixed
+        "WHERE g.subject = %s AND g.ended_at IS NULL AND g.expires_at > %s ORDER BY g.created_at DESC, g.id DESC",
+        (subject, now),
+    )
+    return [Allowed(_grant(row), name) for name, *row in rows]
+
+
+def withdraw(work: Work, id: str, *, subject: str, now: datetime) -> bool:
+    """End a consent of this person; whether there was such an open one."""
+    rows = work.fetch(
+        "SELECT kind FROM access_grants WHERE id = %s AND subject = %s AND ended_at IS NULL", (id, subject)
+    )
+    return bool(rows) and end_grant(work, id, actor=f"{rows[0][0]}:{subject}", reason="withdrawn", now=now)
+
+
 def _grant(row: Any) -> Grant:
     id, client, kind, subject, scopes, bound_to, created_at, expires_at = row
     return Grant(id, client, CallerKind(kind), subject, tuple(scopes), bound_to, created_at, expires_at)

@@ -174,6 +174,12 @@ def start_person(work: Work, id: str, *, actor: str, now: datetime) -> None:
         record(work, actor=actor, action="person.started", subject=id, facts={}, now=now)
 
 
+def forget_person(work: Work, id: str, *, actor: str, now: datetime) -> None:
+    """Whatever this person signed in with is gone, and whatever acted for them ends within seconds. Safe to repeat."""
+    end_grants_of(work, id, actor=actor, reason="person erased", now=now)
+    work.run("DELETE FROM access_people WHERE id = %s", (id,))
+
+
 def new_enrolment(work: Work, vault: Vault, person: Person, *, totp: str, actor: str, now: datetime) -> str:
     """A link's token, good once; one handed out before ends. totp: a fresh secret for an operator, else empty."""
     work.run("DELETE FROM access_enrolments WHERE person = %s", (person.id,))

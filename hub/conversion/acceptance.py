@@ -168,7 +168,8 @@ def candidate(
     source_link = require_link(links, request.member, quote.source_partner)
     target_link = require_link(links, request.member, quote.target_partner)
     require_taking_part(sides, live=quote.live, winding_down=False)
-    require_debit_allowed(request.client_partner, quote.source_partner, source_link)
+    if not request.by_member:
+        require_debit_allowed(request.client_partner, quote.source_partner, source_link)
     record = _record(request, quote, sides, (source_link.membership, target_link.membership), now)
     return Candidate(record, sides.source_cap, sides.target_cap)
 

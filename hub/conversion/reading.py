@@ -60,6 +60,15 @@ def outlook(work: Work, record: Record) -> Outlook:
     )
 
 
+def has_open(work: Work, member: str) -> bool:
+    """Whether points of this member are on their way, or owed to it."""
+    ended = [ConversionState.POSTED.value, ConversionState.VOIDED.value]
+    rows = work.fetch(
+        "SELECT 1 FROM conversion WHERE member = %s AND state <> ALL(%s::text[]) LIMIT 1", (member, ended)
+    )
+    return bool(rows)
+
+
 def _instant(moment: Moment) -> datetime:
     return moment.at
 

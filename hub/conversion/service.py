@@ -257,6 +257,10 @@ class Conversions:
         """Who acts next on a conversion, and until when it should have ended. Raises: ConversionMissing."""
         return reading.outlook(work, reading.seen(work, id, client_partner))
 
+    def has_open(self, work: Work, member: str) -> bool:
+        """Whether points of this member are on their way, or owed to it."""
+        return reading.has_open(work, member)
+
     def sweep(self, work: Work, *, now: datetime, limit: int) -> SweepReport:
         """Find what was lost and what takes too long: at most `limit` of each.
 

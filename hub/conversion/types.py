@@ -14,6 +14,7 @@ class Acceptance:
     key: who asked and their Idempotency-Key, already scoped and hashed by the door (64 hex characters); ledger keys
     derive from it. quote: the signed token. member: hub member. client_partner: whose client asks; empty for the
     hub's own people. live: whether it asks for real points or for test ones. trace: W3C traceparent, or empty.
+    by_member: whether the member itself asks, who needs nobody's consent.
     """
 
     key: str
@@ -22,6 +23,7 @@ class Acceptance:
     client_partner: str
     live: bool
     trace: str = ""
+    by_member: bool = False
 
 
 @dataclass(frozen=True, slots=True)

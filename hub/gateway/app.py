@@ -32,6 +32,8 @@ from hub.gateway.health import HealthRoutes
 from hub.gateway.links import LinkRoutes
 from hub.gateway.metrics import Metrics
 from hub.gateway.notifications import NotificationRoutes
+from hub.gateway.own import OwnRoutes
+from hub.gateway.own_points import OwnPointsRoutes
 from hub.gateway.pages.authorizing import AuthorizingRoutes
 from hub.gateway.pages.enrolling import EnrollingRoutes
 from hub.gateway.pages.serving import AssetRoutes
@@ -84,6 +86,8 @@ _RESOURCES = (
     HealthRoutes,
     LinkRoutes,
     NotificationRoutes,
+    OwnPointsRoutes,
+    OwnRoutes,
     PartnerRoutes,
     ProgrammeRoutes,
     PayoutRoutes,

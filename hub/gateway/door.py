@@ -120,6 +120,12 @@ class Door:
         environ["hub.acting"] = acting
         return replace(principal, partner=acting.partner)
 
+    def member(self, scope: str) -> Principal:
+        """A member by an app that it signed in to; `member` of the answer says which. Raises: what `caller` raises."""
+        principal = self.caller(scope)
+        assert principal.member, "scopes of members are for members alone"
+        return principal
+
     def reading(self, principal: Principal) -> AbstractContextManager[Work]:
         """A reading that sees what this caller may see, whatever is asked."""
         assert principal.partner or principal.kind is CallerKind.OPERATOR, "only operators have the whole view"

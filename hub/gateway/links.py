@@ -17,6 +17,7 @@ from hub.gateway.refusals import ConsentForeign
 from hub.gateway.rendering import compact, link_view, member_view
 from hub.gateway.replies import Reply
 from hub.members.errors import LinkMissing, MemberMissing
+from hub.members.private import keep_name
 from hub.members.service import (
     add_member,
     close_link,
@@ -117,6 +118,9 @@ class LinkRoutes:
         def effect(work: Work, now: datetime) -> Answer:
             reference = str(body["reference"])
             id = add_member(work, reference=reference, partner=principal.partner, now=now)
+            name = body.get("name")
+            if name is not None:
+                keep_name(work, self._door.services.vault, id, str(name), actor=principal.actor, now=now)
             return Answer(201, compact(member_view(get_member(work, id))))
 
         return self._door.answer(self._door.writing.perform(self._door.asked(principal, "members", effect, body)))

@@ -33,7 +33,7 @@ class QuoteRoutes:
         body = loaded(_QUOTE, json_body())
         services = self._door.services
         now = services.clock.now()
-        wanted = _price_request(body)
+        wanted = price_request(body)
         member = str(body.get("member", ""))
         # Priced with the hub's own view: a cap counts what a member had through every partner's client.
         with services.database.read() as work:
@@ -57,7 +57,8 @@ class QuoteRoutes:
         return json_reply(quote_view(quote, services.quoter.seal(quote)))
 
 
-def _price_request(body: dict[str, object]) -> PriceRequest:
+def price_request(body: dict[str, object]) -> PriceRequest:
+    """What is asked for in a body as its schema loaded it."""
     amount, traits = body["amount"], body.get("traits", {})
     assert isinstance(amount, int)
     assert isinstance(traits, dict)

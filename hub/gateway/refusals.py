@@ -164,6 +164,12 @@ class InternalFault(HubError):
     code = "internal_fault"
 
 
+class ConsentMissing(HubError):
+    """There is no open consent of this member with this id."""
+
+    code = "consent_missing"
+
+
 class ConsentForeign(HubError):
     """A consent to debit a membership, stated by a client of another partner than the membership's."""
 

@@ -13,6 +13,7 @@ from hub.audit import AuditEntry
 from hub.conversion.types import Conversion, Moment
 from hub.kernel.amounts import decimal_text, fraction_text
 from hub.kernel.clock import rfc3339
+from hub.members.names import ADVICE, NameMatch
 from hub.members.types import Link, Member
 from hub.notifications.types import Received
 
@@ -166,11 +167,20 @@ def link_view(link: Link) -> Shown:
         "membership": link.membership,
         "state": link.state,
         "reason": link.reason or None,
+        "name_match": names_view(link.names),
         "tier": link.tier or None,
         "debit_by": list(link.debit_by),
         "created_at": rfc3339(link.created_at),
         "proven_at": _time(link.proven_at),
     }
+
+
+def names_view(match: NameMatch | None) -> Shown | None:
+    """How like two names are and what to do about each difference; never a piece of a name."""
+    if match is None:
+        return None
+    differences = [{"code": one, "advice": ADVICE[one]} for one in match.differences]
+    return {"score": match.score, "differences": differences}
 
 
 def notification_view(received: Received) -> Shown:

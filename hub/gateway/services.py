@@ -11,9 +11,11 @@ from typing import Protocol
 from hub.access.guard import Guard
 from hub.access.vault import Vault
 from hub.conversion.accepting import Groundwork
+from hub.conversion.ageing import Outlook
 from hub.conversion.states import ConversionState
 from hub.conversion.types import Acceptance, Cancellation, Conversion, Moment, ReversalRequest
 from hub.gateway.ageing import AGEING, Ageing
+from hub.gateway.balances import Balance
 from hub.hosted.directory import ProgrammeDirectory
 from hub.hosted.service import Hosted
 from hub.kernel.clock import Clock
@@ -24,6 +26,13 @@ from hub.rates.quotes import Quoter
 from hub.storage import Database, Work
 from hub.webhooks.destinations import Destinations
 from partners.check_digits import CheckDigit
+
+
+class BalancesPort(Protocol):
+    """What memberships hold; see `hub.gateway.balances`."""
+
+    def gather(self, memberships: Sequence[tuple[str, str]]) -> Sequence[Balance]:
+        """Of each (partner, membership) what is known within the time there is."""
 
 
 class ConversionsPort(Protocol):
@@ -68,6 +77,12 @@ class ConversionsPort(Protocol):
     def timeline(self, work: Work, id: str, *, client_partner: str, live: bool) -> Sequence[Moment]:
         """What happened to one, oldest first."""
 
+    def has_open(self, work: Work, member: str) -> bool:
+        """Whether points of this member are on their way."""
+
+    def outlook(self, work: Work, id: str, *, client_partner: str) -> Outlook:
+        """Who acts next, and until when it should have ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -79,7 +94,7 @@ class Services:
     client's allowance. ageing: which routes are growing old. people_secret: keys the hashes of logins and addresses.
     proxy_hops: proxies of our own in front, whose X-Forwarded-For is believed. token_requests_per_minute: one client's
     over all processes. destinations: where webhooks may be sent.
-    over all processes. check_digit: how membership numbers of a partner must end.
+    check_digit: how membership numbers of a partner must end. balances: what memberships hold, asked at the partners.
     """
 
     database: Database
@@ -96,6 +111,7 @@ class Services:
     number_pattern: Callable[[str], str]
     senders: Callable[[str], Sender | None]
     people_secret: bytes = field(repr=False)
+    balances: BalancesPort
     check_digit: Callable[[str], CheckDigit] = lambda _partner: CheckDigit.NONE
     requests_per_minute: int = 600_000
     lag_seconds_max: int = 300

@@ -78,3 +78,6 @@ LEDGER_METADATA_CHARS_MAX = 16_384
 
 # Rows of one page of entries or postings read by settlement and reports.
 LEDGER_PAGE_ROWS_MAX = 10_000
+
+# Conversions of one member in what it is handed as its own data: years of daily ones; it says so if there are more.
+EXPORT_CONVERSIONS_MAX = 5_000

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hub.legs.states import AttemptKind, LegRole, LegState
 from partners.base import Instruction, Outcome, PartnerAdapter, Verb
+from partners.names import USUAL_NAMES, NamePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class LegProfile:
 
     keys: whether it understands idempotency keys. key_life_seconds: how long it remembers one. inquiry_lag_seconds:
     how long a booked leg may still be "not found". reverse: `native`, `by_credit` or `none`. bonus_apart: a bonus is
-    a credit of its own. retry_*: the n-th wait is first × factor^(n-1) seconds, never above the ceiling.
+    a credit of its own. retry_*: the n-th wait is first × factor^(n-1) seconds, never above the ceiling. names: which
+    writings of a name it takes for one person's.
     """
 
     key_life_seconds: int
@@ -26,6 +28,7 @@ class LegProfile:
     retry_first_seconds: int
     retry_factor: int
     retry_ceiling_seconds: int
+    names: NamePolicy = USUAL_NAMES
 
 
 class PartnerPort(Protocol):

@@ -43,3 +43,15 @@ class LinkNotActive(HubError):
     """The link exists, but the partner has not confirmed it, has refused it, or it was closed."""
 
     code = "link_not_active"
+
+
+class LinkAttemptsExceeded(HubError):
+    """The member asked for too many memberships that were not confirmed; tomorrow again."""
+
+    code = "link_attempts_exceeded"
+
+
+class ErasureWaits(HubError):
+    """Points of the member are on their way; it can be erased when they have arrived."""
+
+    code = "erasure_waits"

@@ -291,3 +291,24 @@ def _joined(words: _Words) -> frozenset[str]:
 def _sounds(left: frozenset[str], right: frozenset[str], letters_min: int) -> bool:
     long = all(len(word) >= letters_min for word in left | right)
     return long and not {sound_of(word) for word in left}.isdisjoint(map(sound_of, right))
+
+
+_WRITE_ALIKE = "Have the name at the partner written as in your documents, then link again."
+# What somebody can do about a difference.
+ADVICE: dict[NameDifference, str] = {
+    NameDifference.SPELLING: "Spelled differently, which is taken for the same.",
+    NameDifference.NICKNAME: "A short form on one side, which is usually taken for the same.",
+    NameDifference.ORDER: "Family name first on one side, which is taken for the same.",
+    NameDifference.MIDDLE_INITIAL: "A further given name is an initial on one side, which is taken for the same.",
+    NameDifference.MIDDLE_MISSING: "A further given name is missing on one side, which is taken for the same.",
+    NameDifference.FAMILY_PARTIAL: "One of two family names is missing on one side, which is mostly the same.",
+    NameDifference.FIRST_INITIAL: "One side has an initial for the first name: have it written out.",
+    NameDifference.GENERATION_MISSING: "Jr, II or III stands on one side only: have it put right at the partner.",
+    NameDifference.ORDER_UNCLEAR: "Given and family name change places: have them put in their fields at the partner.",
+    NameDifference.MIDDLE_DIFFERS: f"The further given names are not the same. {_WRITE_ALIKE}",
+    NameDifference.GENERATION_DIFFERS: "Another Jr, Sr, II or III: this is the membership of a relative.",
+    NameDifference.TITLE_DIFFERS: "Mr on one side and Mrs on the other: have it put right at the partner.",
+    NameDifference.GIVEN_MISSING: "One side has a family name alone: have the given name added.",
+    NameDifference.GIVEN_DIFFERS: f"The first given name is another one. {_WRITE_ALIKE}",
+    NameDifference.FAMILY_DIFFERS: f"The family name is another one. {_WRITE_ALIKE}",
+}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub import outbox
@@ -10,6 +10,7 @@ from hub.agreements.roster import liveness
 from hub.audit.service import record as audit
 from hub.kernel.ids import new_id
 from hub.members.errors import (
+    LinkAttemptsExceeded,
     LinkMissing,
     MemberInvalid,
     MemberLinked,
@@ -17,17 +18,32 @@ from hub.members.errors import (
     MembershipLinked,
     MembershipMalformed,
 )
+from hub.members.names import NameMatch
 from hub.members.states import MOVES, LinkState
-from hub.members.types import Link, Member, Merge, NewLink
+from hub.members.types import Link, Member, Merge, NamesCompared, NewLink
 from hub.outbox import Message
 from hub.outbox.events import Event, announce_events
 from hub.storage import Coming, Work
 from partners.base import Done, MemberValidation, Outcome, Refused
 from partners.check_digits import check_holds
+from partners.names import NameDifference
+
+# What links that members record themselves are recorded by, before the member's id.
+BY_MEMBER = "member:"
+# Why a link was refused although the membership exists.
+NAME_MISMATCH = "name_mismatch"
+NAME_UNCONFIRMED = "name_unconfirmed"
+
+# Refused links of one member in a day; who tries more numbers is looking for somebody else's.
+_ATTEMPTS_MAX = 5
+_ATTEMPTS_WITHIN = timedelta(days=1)
 
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 
-_LINK = "id, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at, tier"
+_LINK = (
+    "id, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at, tier, "
+    "name_score, name_differences"
+)
 
 
 def add_member(work: Work, *, reference: str, partner: str, now: datetime) -> str:
@@ -94,7 +110,9 @@ def list_links(
 
 def get_member(work: Work, id: str) -> Member:
     """One member. Raises: MemberMissing."""
-    rows = work.fetch("SELECT id, partner, reference, created_at FROM member WHERE id = %s", (id,))
+    rows = work.fetch(
+        "SELECT id, partner, reference, created_at FROM member WHERE id = %s AND erased_at IS NULL", (id,)
+    )
     if not rows:
         raise MemberMissing("There is no such member.")
     return Member(*rows[0])
@@ -103,7 +121,7 @@ def get_member(work: Work, id: str) -> Member:
 def list_members(work: Work, *, reference: str | None, live: bool, after: str, limit: int) -> list[Member]:
     """Members in the order in which they were added. after: the last one seen. live: of this kind of partner."""
     rows = work.fetch(
-        "SELECT id, partner, reference, created_at FROM member WHERE id > %s "
+        "SELECT id, partner, reference, created_at FROM member WHERE id > %s AND erased_at IS NULL "
         "AND (%s::text IS NULL OR reference = %s) "
         "AND %s = coalesce((SELECT partner.live FROM partner WHERE partner.code = member.partner), %s) "
         "ORDER BY id LIMIT %s",
@@ -120,16 +138,18 @@ def lock_members(work: Work, members: Collection[str]) -> None:
 def open_link(work: Work, link: NewLink, *, now: datetime) -> Link:
     """Record a link as pending and ask for its validation at the partner; the same again is answered again.
 
-    Raises: MemberMissing, MembershipMalformed, MembershipLinked, MemberLinked.
+    Raises: MemberMissing, MembershipMalformed, MembershipLinked, MemberLinked, LinkAttemptsExceeded.
     """
     shaped = re.fullmatch(link.number_pattern, link.membership) is not None
     if not shaped or not check_holds(link.check_digit, link.membership):
         raise MembershipMalformed(f"This is no membership number of {link.partner}.", pointer="/membership")
-    if not work.fetch("SELECT 1 FROM member WHERE id = %s FOR UPDATE", (link.member,)):
+    if not work.fetch("SELECT 1 FROM member WHERE id = %s AND erased_at IS NULL FOR UPDATE", (link.member,)):
         raise MemberMissing("There is no such member.", pointer="/member")
     same = _same_or_refuse(work, link)
     if same is not None:
         return same
+    if link.recorded_by.startswith(BY_MEMBER):
+        _check_attempts(work, link.member, now=now)
     id_ = new_id("lnk", now)
     row = (id_, link.member, link.partner, link.membership, link.recorded_by, list(link.debit_by), now)
     work.run(
@@ -140,6 +160,18 @@ def open_link(work: Work, link: NewLink, *, now: datetime) -> Link:
     message = Message(queue="conversions", kind="link.validate", subject=id_, lane=link.partner)
     outbox.announce(work, [message], now=now)
     return get_link(work, id_)
+
+
+def _check_attempts(work: Work, member: str, *, now: datetime) -> None:
+    """Raises: LinkAttemptsExceeded."""
+    tried = work.fetch(
+        "SELECT count(*) FROM member_link WHERE member = %s AND recorded_by = %s AND state IN ('refused', 'pending') "
+        "AND created_at > %s",
+        (member, BY_MEMBER + member, now - _ATTEMPTS_WITHIN),
+    )
+    if tried[0][0] >= _ATTEMPTS_MAX:
+        wait = int(_ATTEMPTS_WITHIN.total_seconds())
+        raise LinkAttemptsExceeded("Too many memberships were not confirmed.", retry_after_seconds=wait)
 
 
 def _same_or_refuse(work: Work, link: NewLink) -> Link | None:
@@ -160,21 +192,42 @@ def _same_or_refuse(work: Work, link: NewLink) -> Link | None:
     return None
 
 
-def record_validation(work: Work, link_id: str, validation: MemberValidation, *, now: datetime) -> Link:
+def record_validation(
+    work: Work, link_id: str, validation: MemberValidation, *, now: datetime, names: NamesCompared | None = None
+) -> Link:
     """Keep what the partner said: a yes makes the link active, a no refuses it, no proof leaves it pending.
 
-    A yes to a membership or member that was linked otherwise meanwhile refuses this one. Raises: LinkMissing.
+    A yes to a membership or member that was linked otherwise meanwhile refuses this one, and so does a yes to somebody
+    else's name. names: None where the partner's policy is not to be asked. Raises: LinkMissing.
     """
     link = _locked(work, link_id)
     if link.state is not LinkState.PENDING:
         return link
-    judged = _judged(work, link, validation.outcome, now=now)
+    if names is not None and names.match is not None:
+        work.run(
+            "UPDATE member_link SET name_score = %s, name_differences = %s::text[] WHERE id = %s",
+            (names.match.score, list(names.match.differences), link.id),
+        )
+    strange = _strange_name(link, names) if isinstance(validation.outcome, Done) else ""
+    if strange:
+        judged = _move(work, link, LinkState.REFUSED, reason=strange, now=now)
+    else:
+        judged = _judged(work, link, validation.outcome, now=now)
     if validation.tier and judged.state is LinkState.ACTIVE:
         record_tier(work, partner=judged.partner, membership=judged.membership, tier=validation.tier, at=now)
         judged = get_link(work, link_id)
     if judged.state is not LinkState.PENDING:
         _announce(work, judged, now=now)
     return judged
+
+
+def _strange_name(link: Link, names: NamesCompared | None) -> str:
+    """Why the name speaks against the link; empty if it does not."""
+    if names is not None and names.match is not None:
+        return "" if names.match.meets(names.policy) else NAME_MISMATCH
+    # Whoever knows a number is not its owner: what a member records alone needs the name of the membership as well.
+    alone = link.recorded_by.startswith(BY_MEMBER)
+    return NAME_UNCONFIRMED if alone or (names is not None and names.policy.required) else ""
 
 
 def _judged(work: Work, link: Link, outcome: Outcome, *, now: datetime) -> Link:
@@ -230,6 +283,23 @@ def close_link(work: Work, link_id: str, *, reason: str, now: datetime) -> Link:
     return _move(work, link, LinkState.CLOSED, reason=reason, now=now)
 
 
+def erase_member(work: Work, member: str, *, now: datetime) -> None:
+    """Leave of a member an id that nobody is behind: links closed and without numbers, a reference that says nothing.
+
+    What the ledger and ended conversions hold stays. Safe to repeat.
+    """
+    work.run(
+        "UPDATE member SET reference = 'erased:' || id, erased_at = %s WHERE id = %s AND erased_at IS NULL",
+        (now, member),
+    )
+    work.run(
+        "UPDATE member_link SET state = CASE WHEN state IN ('pending', 'active') THEN 'closed' ELSE state END, "
+        "reason = 'erased', membership = '', proof = '', debit_by = '{}', name_score = NULL, name_differences = '{}', "
+        "closed_at = coalesce(closed_at, %s) WHERE member = %s",
+        (now, member),
+    )
+
+
 def close_membership(work: Work, *, partner: str, membership: str, reason: str, now: datetime) -> list[str]:
     """Close the link of a membership that its partner has ended; ids of what was closed. Open conversions go on."""
     rows = work.fetch(
@@ -266,7 +336,8 @@ def links_coming(work: Work, pairs: Collection[tuple[str, str]]) -> Coming[dict[
     wanted = sorted(set(pairs))
     asked = work.ask(
         "SELECT DISTINCT ON (l.member, l.partner) l.id, l.member, l.partner, l.membership, l.state, l.proof, l.reason, "
-        "l.recorded_by, l.debit_by, l.created_at, l.proven_at, l.tier FROM member_link l "
+        "l.recorded_by, l.debit_by, l.created_at, l.proven_at, l.tier, l.name_score, l.name_differences "
+        "FROM member_link l "
         "JOIN unnest(%s::text[], %s::text[]) AS wanted (member, partner) "
         "ON l.member = wanted.member AND l.partner = wanted.partner "
         "ORDER BY l.member, l.partner, (l.state = 'active') DESC, l.created_at DESC",
@@ -324,7 +395,8 @@ def _move(work: Work, link: Link, to: LinkState, *, reason: str, now: datetime) 
 
 
 def _link(row: tuple[Any, ...]) -> Link:
-    id_, member, partner, membership, state, proof, reason, recorded_by, debit_by, created_at, proven_at, tier = row
+    *first, created_at, proven_at, tier, score, differences = row
+    id_, member, partner, membership, state, proof, reason, recorded_by, debit_by = first
     return Link(
         id=id_,
         member=member,
@@ -338,4 +410,5 @@ def _link(row: tuple[Any, ...]) -> Link:
         created_at=created_at,
         proven_at=proven_at,
         tier=tier,
+        names=None if score is None else NameMatch(score, tuple(map(NameDifference, differences))),
     )

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.members.names import NameMatch
 from hub.members.states import LinkState
 from partners.check_digits import CheckDigit
+from partners.names import NamePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class NewLink:
 class Link:
     """A tie as it stands. proof: the validation that proved it, and when. reason: why it was refused or closed.
 
-    tier: the partner's word, as it said it last; empty if it never did.
+    tier: the partner's word, as it said it last; empty if it never did. names: how like the member's name and the
+    partner's are; None where they were not compared.
     """
 
     id: str
@@ -54,6 +57,15 @@ class Link:
     created_at: datetime
     proven_at: datetime | None
     tier: str = ""
+    names: NameMatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamesCompared:
+    """What came of comparing the member's name with the partner's. match: None where one of them is not known."""
+
+    match: NameMatch | None
+    policy: NamePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ NEVER_READ = frozenset(
         "ledger_root",
         "ledger_seal",
         "ledger_turnover",
+        "member_private",
         "notification_key",
         "outbox_message",
         "partner_breaker",

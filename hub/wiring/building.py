@@ -21,6 +21,7 @@ from hub.agreements.types import Partner, Unit
 from hub.config import Settings, read_settings
 from hub.conversion.service import Conversions
 from hub.exchange.running import Exchange
+from hub.gateway.balances import Balances
 from hub.hosted.directory import ProgrammeDirectory
 from hub.hosted.running import ProgrammeRuns
 from hub.hosted.service import Hosted
@@ -92,6 +93,7 @@ class Hub:
     partners: PartnerDirectory
     legs: Legs
     conversions: Conversions
+    balances: Balances
     programmes: ProgrammeDirectory
     hosted: Hosted
     runs: ProgrammeRuns
@@ -163,6 +165,7 @@ class Hub:
             number_pattern=self.partners.number_pattern,
             senders=self.partners.sender,
             people_secret=self.people_secret,
+            balances=self.balances,
             proxy_hops=settings.proxy_hops,
             destinations=self.destinations,
             check_digit=self.partners.check_digit,
@@ -171,6 +174,7 @@ class Hub:
 
     def close(self) -> None:
         """Close connections."""
+        self.balances.close()
         self.registry.close()
         self.sender.close()
         self.locks.close()
@@ -223,6 +227,7 @@ def build_hub(settings: Settings, database: Database, clock: Clock) -> Hub:
         destinations=destinations,
         sender=Sender(destinations),
         conversions=conversions,
+        balances=Balances(partners.adapter, clock),
         programmes=directory,
         hosted=hosted,
         runs=ProgrammeRuns(database, hosted, directory),

@@ -83,6 +83,7 @@ class PartnerDirectory:
             retry_first_seconds=profile.retry.first_seconds,
             retry_factor=profile.retry.factor,
             retry_ceiling_seconds=profile.retry.ceiling_seconds,
+            names=profile.member.names,
         )
 
     def file_partners(self) -> list[str]:

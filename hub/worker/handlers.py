@@ -19,9 +19,11 @@ from hub.legs.service import LEG_DUE, LEG_HOSTED, LEGS_LOT, Legs
 from hub.legs.states import LegState
 from hub.legs.types import Answer, LegResult, Over, PartnerPort, Pause, Step
 from hub.members.errors import LinkMissing
+from hub.members.names import match_names
+from hub.members.private import name_of
 from hub.members.service import get_link, record_validation
 from hub.members.states import LinkState
-from hub.members.types import Link
+from hub.members.types import Link, NamesCompared
 from hub.notifications.service import NOTIFICATION_RECEIVED
 from hub.outbox import Delivery
 from hub.outbox.events import EVENT_ANNOUNCED
@@ -32,6 +34,7 @@ from hub.worker.lots import LotHandler
 from hub.worker.notifications import NotificationHandler
 from hub.worker.owners import settling
 from partners.base import Member, MemberValidation, Reason, Refused, Unknown, Verb
+from partners.names import USUAL_NAMES
 
 LINK_VALIDATE = "link.validate"
 
@@ -54,6 +57,7 @@ class _Validated:
 
     delivery: Delivery
     validation: MemberValidation
+    names: NamesCompared
 
 
 class LegHandler:
@@ -142,30 +146,37 @@ class HostedLegHandler:
 class LinkHandler:
     """Asks a partner about a membership that is to be linked."""
 
-    def __init__(self, database: Database, partners: PartnerPort, clock: Clock) -> None:
+    def __init__(self, database: Database, vault: Vault, partners: PartnerPort, clock: Clock) -> None:
         self._database = database
+        self._vault = vault
         self._partners = partners
         self._clock = clock
         self._recording: Batcher[_Validated, None] = Batcher(database, self.record, name="links")
 
     def __call__(self, delivery: Delivery) -> None:
         """Ask, and keep what the partner says; without proof, ask again later."""
-        link = self._pending(delivery.subject)
+        link, name = self._pending(delivery.subject)
+        policy = USUAL_NAMES if link is None else self._partners.profile(link.partner).names
         if link is None:
             validation = MemberValidation(Unknown("nothing to ask"))
         elif Verb.VALIDATE_MEMBER not in self._partners.profile(link.partner).verbs:
             validation = MemberValidation(Refused(Reason.PROGRAMME_CLOSED, "no such verb"))
         else:
             validation = self._partners.adapter(link.partner).validate_member(Member(link.membership))
-        self._recording.submit(_Validated(delivery, validation))
+        # Both names are let go here; what is kept is how alike they are.
+        match = match_names(name, validation.name) if name and validation.name else None
+        self._recording.submit(_Validated(delivery, validation, NamesCompared(match, policy)))
 
-    def _pending(self, link_id: str) -> Link | None:
+    def _pending(self, link_id: str) -> tuple[Link | None, str]:
+        """The link if it is still to be proven, and the name of its member."""
         with self._database.read() as work:
             try:
                 link = get_link(work, link_id)
             except LinkMissing:
-                return None
-        return link if link.state is LinkState.PENDING else None
+                return None, ""
+            if link.state is not LinkState.PENDING:
+                return None, ""
+            return link, name_of(work, self._vault, link.member)
 
     def record(self, work: Work, validated: Sequence[_Validated]) -> list[HubError | None]:
         """Commit what partners said, with the end or the next turn of the messages."""
@@ -183,7 +194,8 @@ class LinkHandler:
 
     def _still_open(self, work: Work, one: _Validated, now: datetime) -> bool:
         try:
-            return record_validation(work, one.delivery.subject, one.validation, now=now).state is LinkState.PENDING
+            link = record_validation(work, one.delivery.subject, one.validation, now=now, names=one.names)
+            return link.state is LinkState.PENDING
         except LinkMissing:
             return False
 
@@ -195,7 +207,7 @@ def make_handlers(database: Database, vault: Vault, legs: Legs, conversions: Con
         LEG_DUE: LegHandler(database, legs, conversions, clock),
         LEG_HOSTED: HostedLegHandler(database, conversions, clock),
         LEGS_LOT: LotHandler(database, legs, settling(conversions), clock),
-        LINK_VALIDATE: LinkHandler(database, legs.partners, clock),
+        LINK_VALIDATE: LinkHandler(database, vault, legs.partners, clock),
         NOTIFICATION_RECEIVED: NotificationHandler(database, vault, legs, conversions, clock),
     }
 

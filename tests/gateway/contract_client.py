@@ -30,6 +30,7 @@ from hub.conversion.service import Conversions
 from hub.earning.rules_document import read_rules
 from hub.earning.rulesets import adopt_rules
 from hub.gateway.app import create_app
+from hub.gateway.balances import Balances
 from hub.gateway.services import Services
 from hub.hosted.directory import ProgrammeDirectory
 from hub.hosted.service import Hosted
@@ -46,6 +47,7 @@ from partners.hosted.programme import read_programme
 from tests.conftest import START
 from tests.gateway.senders import SENDERS
 from tests.leaks import LEAKS
+from tests.legs.fakes import FakePartner
 
 ROOT = Path(__file__).resolve().parents[2]
 EARN_RULES = """
@@ -228,6 +230,7 @@ def services_of(database: Database, clock: Clock) -> Services:
         number_pattern=lambda _partner: r"[A-Z]{2}[0-9]{4,8}",
         senders=SENDERS.get,
         people_secret=b"p" * 32,
+        balances=Balances(lambda _partner: FakePartner(), clock),
     )
 
 

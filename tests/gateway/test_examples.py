@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from hub.access.scopes import OPERATORS_ONLY
+from hub.access.scopes import MEMBER_SCOPES, OPERATORS_ONLY
 from hub.access.service import add_client
 from hub.access.types import AuthMethod
 from tests.gateway.contract_client import World
 from tests.gateway.making import MAKERS, PREPARED, address
+from tests.gateway.own_world import Own, linked_member, member_token, own_app
 from tests.gateway.test_contract import operations, resolved
 
 _numbers = itertools.count(1)
@@ -55,6 +56,8 @@ def real(world: World, value: Any, who: str) -> Any:
 def sent(world: World, path: str, method: str, name: str) -> TestResponse:
     operation, body = found(path, method, name)
     scope = operation["security"][0]["oauth"][0]
+    if scope in MEMBER_SCOPES:
+        return sent_by_member(world, path, method, body)
     who = "hub" if scope in OPERATORS_ONLY else "aerojet"
     target = address(world, path, who if who != "hub" else "aerojet", prepared=True)
     headers = world.headers(who, f"example-{next(_numbers)}")
@@ -69,6 +72,17 @@ def sent(world: World, path: str, method: str, name: str) -> TestResponse:
     if path == "/v1/links":
         value["member"] = MAKERS["/v1/members/{id}"].make(world, "aerojet")
     return world.client().open(target, method=method, json=value, headers=headers)
+
+
+def sent_by_member(world: World, path: str, method: str, body: Any) -> TestResponse:
+    """The same by a member of its own, with a link to be asked about and a quote for itself."""
+    member = linked_member(world, f"example-{next(_numbers)}")
+    own = Own(world, member_token(world, own_app(world), member))
+    link = own.ask("GET", "/v1/me/links").json["data"][0]["id"]  # type: ignore[index]
+    if "quote" in body:
+        wanted = {"source_unit": "aerojet.mile", "target_unit": "staywell.point", "amount": 1_000}
+        body = {"quote": own.ask("POST", "/v1/me/quotes", wanted).json["quote"]}  # type: ignore[index]
+    return own.ask(method.upper(), path.replace("{id}", link), body)
 
 
 @pytest.mark.parametrize(("path", "method", "name"), sorted(examples()))
