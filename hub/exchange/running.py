@@ -5,7 +5,7 @@ the next one. Two turns with one partner never run at once.
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hub.exchange import store
@@ -23,6 +23,9 @@ from hub.storage.locks import SharedLocks
 from partners.files.codes import FieldUnfit
 
 _log = logging.getLogger(__name__)
+
+# How long a partner's own file can still be looked at: as long as anybody objects to a statement that it went into.
+_KEPT = timedelta(days=90)
 
 
 def _unheard(_step: str) -> None:
@@ -74,6 +77,23 @@ class Exchange:
             delivered += self._handing.all(partner, spool)
             self._look_for_late(partner)
         return FileRun(code, tuple(delivered), tuple(done), tuple(refused))
+
+    def forget(self, now: datetime) -> int:
+        """Remove copies of partners' files that ended long ago and whose receipts are out; how many.
+
+        What they said stays in rows; membership numbers beyond those of the hub's own lines go with them.
+        """
+        gone = 0
+        before = (now - _KEPT).timestamp()
+        for path in sorted(self._spool.glob("*/fin_*")):
+            if path.stat().st_mtime >= before:
+                continue
+            with self._database.read() as work:
+                needed = store.copy_is_needed(work, path.name)
+            if not needed:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone
 
     def _take_in(self, partner: FilePartner, spool: Path) -> tuple[list[str], list[str]]:
         """Judge and apply every file that is not finished; names of those done and those refused."""

@@ -276,6 +276,16 @@ def add_part(work: Work, file: str, first: int, codes: Sequence[str]) -> None:
     work.run("INSERT INTO file_part (file, first, codes) VALUES (%s, %s, %s)", (file, first, list(codes)))
 
 
+def copy_is_needed(work: Work, id: str) -> bool:
+    """Whether a partner's file is still read: it has not ended, or its receipt was not handed over."""
+    rows = work.fetch(
+        "SELECT 1 FROM file_in WHERE id = %s AND state IN ('taken', 'accepted') "
+        "UNION ALL SELECT 1 FROM file_out WHERE about = %s AND state IN ('cut', 'written')",
+        (id, id),
+    )
+    return bool(rows)
+
+
 def codes_of(database: Database, file: str, *, first: int, size: int) -> list[str]:
     """The codes of `size` records from `first` on, which begin a part."""
     with database.read() as work:

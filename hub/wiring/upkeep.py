@@ -70,6 +70,7 @@ class Upkeep:
         """Remove what nobody needs any more: finished messages, expired answers and tokens, old events; in parts."""
         with self.database.work() as work:
             outbox.prune(work, before=now - timedelta(days=_MESSAGES_KEPT_DAYS), rows_max=_FORGET_ROWS_MAX)
+        self.exchange.forget(now)
         with self.database.work() as work:
             forget_old_answers(work, now=now)
             access.forget_expired(work, now=now)

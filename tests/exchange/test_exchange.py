@@ -1,5 +1,6 @@
 """A conversion travels in files: there, back, refused, repeated, and wherever the hub dies."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,20 @@ def test_wherever_the_hub_dies_the_same_bytes_go_out_and_nothing_counts_twice(fi
     assert [(one.sequence, one.state.value) for one in files.sent()] == [(1, "answered")]
     assert [one.state.value for one in files.arrivals()].count("done") == 1
     files.require_books_agree()
+
+
+def test_copies_of_files_are_kept_for_as_long_as_anybody_may_ask(files: FileWorld) -> None:
+    conversion = files.world.convert(10_000, source="aerojet", target=SHOP)
+    files.settle(conversion)
+    [copy] = (files.folder / ".spool" / SHOP).glob("fin_*")
+    arrived = files.clock.now()
+    os.utime(copy, (arrived.timestamp(), arrived.timestamp()))
+
+    early = files.exchange().forget(arrived + timedelta(days=89))
+    late = files.exchange().forget(arrived + timedelta(days=91))
+
+    assert (early, late) == (0, 1)
+    assert not copy.exists()
 
 
 def test_the_adapter_says_what_the_file_room_knows(files: FileWorld) -> None:
