@@ -88,9 +88,9 @@ def run(partner: str, at_once: bool, as_json: bool) -> None:
 def resend(id: str, actor: str, as_json: bool) -> None:
     """Send a file again that its partner kept refusing, with the next turn."""
     with opened_hub(read_settings()) as hub:
-        with hub.database.read() as work:
-            partner = hub.partners.file_partner(get_file(work, id).partner)
-        now = hub.clock.now()
+        with hub.database.work() as work:
+            code = get_file(work, id).partner
+        partner, now = hub.partners.file_partner(code), hub.clock.now()
         with hub.database.work() as work:
             send_again(work, partner, id, now=now)
             record(work, actor=actor, action="file.sent_again", subject=id, facts={"partner": partner.code}, now=now)

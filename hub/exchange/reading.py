@@ -16,7 +16,7 @@ def list_files(work: Work, *, partner: str | None, limit: int) -> list[FileOut |
 
 
 def get_file(work: Work, id: str) -> FileOut | FileIn:
-    """One file. Raises: FileMissing."""
+    """One file, locked if it is ours. Raises: FileMissing."""
     found = store.out_by_id(work, id) or store.in_by_id(work, id)
     if found is None:
         raise FileMissing("There is no such file.")

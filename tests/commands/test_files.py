@@ -8,10 +8,11 @@ from tests.commands.test_sandbox import played
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(hub: Run) -> None:
-    missing = hub("files", "show", "fin_nothing", "--json")
+    for command in ("show", "resend"):
+        missing = hub("files", command, "fin_nothing", "--json")
 
-    assert missing.returncode == 1
-    assert json.loads(missing.stdout)["error"]["code"] == "file_missing"
+        assert missing.returncode == 1
+        assert json.loads(missing.stdout)["error"]["code"] == "file_missing"
 
 
 def test_a_brand_of_files_is_played_in_its_folder(environment: dict[str, str]) -> None:
