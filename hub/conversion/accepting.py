@@ -23,6 +23,8 @@ from hub.hosted.types import ProgrammePort
 from hub.kernel.errors import HubError
 from hub.legs.service import open_legs
 from hub.legs.types import NewLeg
+from hub.limits.service import lock_limits
+from hub.limits.types import LimitRule, Movement
 from hub.members.service import links_coming, lock_members
 from hub.members.types import Link
 from hub.rates.catalogue import Catalogue, CatalogueCache
@@ -154,12 +156,18 @@ def hold_and_write(
     requests: Sequence[Acceptance],
     judged: Sequence[Judged],
     *,
+    limits: Sequence[LimitRule],
     now: datetime,
 ) -> list[Record | HubError]:
-    """Hold request by request, each seeing those before it; then write everything at once."""
+    """Hold request by request, each seeing those before it; then write everything at once.
+
+    Counters of limits are locked before balances, here as everywhere.
+    """
     candidates = [one for one in judged if isinstance(one, Candidate)]
     if not candidates:
         return [one for one in judged if not isinstance(one, Candidate)]
+    movements = {one.record.id: _movement(one.record) for one in candidates} if limits else {}
+    allowed = lock_limits(work, limits, movements, now=now)
     book, reserves, postings = lock_for(work, known, programmes, candidates, now=now)
     holds = iter(postings)
     answers: list[Record | HubError] = []
@@ -173,18 +181,34 @@ def hold_and_write(
         wanted = next(holds)
         answer = _repeated(request, by_key.get(request.key)) or _used(one.record, added)
         if answer is None:
-            answer = hold(book, known, reserves, one.record, wanted)
+            answer = allowed.refusal(one.record.id) or hold(book, known, reserves, one.record, wanted)
         if answer is None:
+            allowed.count(one.record.id)
             added[one.record.quote] = answer = one.record
             # Under review nothing is sent; the leg's id is kept for when two persons let it go on.
             legs += [debit_leg(one.record)] if one.record.state == ConversionState.HELD else []
         by_key.setdefault(request.key, (request, answer))
         answers.append(answer)
     book.write()
+    allowed.write(work)
     reserves.write(work)
     store.add(work, added.values())
     open_legs(work, legs, now=now)
     return answers
+
+
+def _movement(record: Record) -> Movement:
+    """What limits look at."""
+    return Movement(
+        member=record.member,
+        source_unit=record.source_unit,
+        target_unit=record.target_unit,
+        source_membership=f"{record.source_partner} {record.source_membership}",
+        target_membership=f"{record.target_partner} {record.target_membership}",
+        source_amount=record.source_amount,
+        target_amount=record.target_amount,
+        bonuses=tuple(record.bonus_points()),
+    )
 
 
 def _opened(quoter: Quoter, token: str) -> Quote | HubError:

@@ -14,12 +14,14 @@ from hub.conversion.announcing import events_of
 from hub.conversion.holding import KnownAccounts, open_owed
 from hub.conversion.record import Record
 from hub.conversion.settling import Act, Post, PostHold, Turn, Undo, VoidHold
+from hub.conversion.states import ConversionState
 from hub.conversion.store import NewMoment
 from hub.hosted.lots import LotBook
 from hub.hosted.store import write_lots
 from hub.ledger import Book, LedgerRefusal
 from hub.legs.cases import close_cases, open_cases
 from hub.legs.service import open_legs
+from hub.limits.service import give_back
 from hub.outbox.events import announce_events
 from hub.storage import Work
 
@@ -51,6 +53,8 @@ def carry_out(
         write_lots(work, lots)
     store.write(work, [changed[id_] for id_ in sorted(changed)])
     store.add_moments(work, [_moment(turn) for turn in turns], now=now)
+    # No counter is locked: whoever counts at this moment sees less free than there is, never more.
+    give_back(work, [turn.record.id for turn in turns if turn.record.state == ConversionState.VOIDED])
     open_legs(work, [leg for turn in turns for leg in turn.legs], now=now)
     announce_events(work, events_of(turns, {**records, **changed}), now=now)
     open_cases(work, [case for turn in turns for case in turn.cases], now=now)

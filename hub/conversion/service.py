@@ -35,6 +35,7 @@ from hub.legs.service import announce_overdue, cancel_unsent, end_hosted
 from hub.legs.states import LegState
 from hub.legs.store import lock_hosted, read_ended, write_legs
 from hub.legs.types import Leg, LegResult
+from hub.limits.service import LimitCache
 from hub.members.service import follow_merges
 from hub.outbox.events import announce_events
 from hub.rates.catalogue import CatalogueCache
@@ -82,6 +83,7 @@ class Conversions:
         self._risk = risk
         self._programmes = programmes or NoProgrammes()
         self._accounts = KnownAccounts()
+        self._limits = LimitCache()
 
     def lay_ground(self, work: Work, requests: Sequence[Acceptance]) -> Groundwork:
         """Ask for what `accept` has to know of these requests, so that it shares a trip with what the caller asks."""
@@ -99,7 +101,10 @@ class Conversions:
         judged = accepting.judge(ground, requests, now=now)
         judged = accepting.keep_member_caps(work, ground.catalogue(), judged)
         judged = accepting.ask_risk(work, self._risk, judged, now=now)
-        answers = accepting.hold_and_write(work, self._accounts, self._programmes, requests, judged, now=now)
+        limits = self._limits.at(work, ground.catalogue().version)
+        answers = accepting.hold_and_write(
+            work, self._accounts, self._programmes, requests, judged, limits=limits, now=now
+        )
         self._announce_reviews(work, judged, answers, now=now)
         return _shown(answers)
 

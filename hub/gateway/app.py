@@ -29,6 +29,7 @@ from hub.gateway.events import EventRoutes
 from hub.gateway.faults import is_passing
 from hub.gateway.funding import FundingRoutes
 from hub.gateway.health import HealthRoutes
+from hub.gateway.limits import LimitRoutes
 from hub.gateway.links import LinkRoutes
 from hub.gateway.metrics import Metrics
 from hub.gateway.notifications import NotificationRoutes
@@ -84,6 +85,7 @@ _RESOURCES = (
     FundingRoutes,
     EnrollingRoutes,
     HealthRoutes,
+    LimitRoutes,
     LinkRoutes,
     NotificationRoutes,
     OwnPointsRoutes,

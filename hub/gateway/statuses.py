@@ -159,6 +159,10 @@ STATUS: dict[str, int] = {
     "reversal_exceeds_rest": 422,
     "reversal_not_allowed": 422,
     "reversal_too_small": 422,
+    # Limits.
+    "limit_missing": 404,
+    "limit_reached": 409,
+    "limits_file_invalid": 422,
     # Card spend.
     "accrual_missing": 404,
     "block_missing": 404,

@@ -26,6 +26,7 @@ from hub.hosted.types import Enrolment, Membership
 from hub.kernel.ids import new_id
 from hub.legs.progress import result
 from hub.legs.store import read_ended
+from hub.limits import service as limits
 from hub.members.service import add_member, open_link, record_validation
 from hub.members.types import NewLink
 from hub.notifications import service as notifications
@@ -70,6 +71,16 @@ def _link(world: World, partner: str) -> str:
     with world.database.work() as work:
         new = NewLink(member, partner, f"ZZ{next(_numbers):06}", ".+", f"partner:{partner}")
         return open_link(work, new, now=now).id
+
+
+def _limit(world: World, partner: str) -> str:
+    """So high that nothing reaches it."""
+    id = f"made_{partner}_{next(_numbers)}"
+    head = "id,per,counts,period,maximum,direction,sources,targets,zone"
+    row = f"{id},member,points,year,9007199254740991,out,{UNITS[partner]},,UTC"
+    with world.database.work() as work:
+        limits.import_limits(work, f"{head}\n{row}\n".encode(), actor="alice", now=world.services.clock.now())
+    return id
 
 
 def _conversion(world: World, partner: str) -> str:
@@ -341,6 +352,7 @@ MAKERS: Mapping[str, Maker] = {
     "/v1/conversions/{id}": Maker(_conversion),
     "/v1/events/{id}": Maker(_event),
     "/v1/earn-rules/{id}": Maker(_earn_rules),
+    "/v1/limits/{id}": Maker(_limit),
     "/v1/links/{id}": Maker(_link),
     "/v1/members/{id}": Maker(_member),
     "/v1/notifications/{id}": Maker(_notification),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from hub.limits import service as limits
 from hub.rates import service as rates
 from hub.rates.types import CampaignDraft
 from tests.gateway.contract_client import World
@@ -258,3 +259,22 @@ def test_a_plan_is_refused_for_what_it_cannot_compare_and_for_members_of_others(
     assert pointers == ["#/holdings/1/unit", "#/holdings", "#/currency"]
     codes = [answer.json["code"] for answer in (unknown, foreign, live)]  # type: ignore[index]
     assert codes == ["unit_missing", "member_missing", "test_live_mixed"]
+
+
+def test_limits_are_shown_to_the_partners_they_name(world: World) -> None:
+    head = "id,per,counts,period,maximum,direction,sources,targets,zone\n"
+    rows = "all_of_us,member,points,year,9,out,,,UTC\nmiles,member,conversions,30_days,1,out,aerojet.mile,,UTC\n"
+    with world.database.work() as work:
+        limits.import_limits(work, (head + rows).encode(), actor="alice", now=world.services.clock.now())
+
+    own = world.get("/v1/limits").json["data"]  # type: ignore[index]
+    foreign = world.get("/v1/limits", who="bystander").json["data"]  # type: ignore[index]
+    quoted = world.quote(1_000), world.quote(1_000)
+    first, second = (
+        world.post("/v1/conversions", {"quote": quote, "member": world.member}, key=quote[-40:]) for quote in quoted
+    )
+
+    assert [one["id"] for one in own] == ["all_of_us", "miles"]
+    assert [one["id"] for one in foreign] == ["all_of_us"]
+    assert (first.status_code, second.status_code) == (409, 409), "nine points are less than any of these"
+    assert second.json["facts"]["limit"] == "all_of_us"  # type: ignore[index]
