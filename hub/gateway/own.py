@@ -69,7 +69,7 @@ class OwnRoutes:
         """The member whose token it is."""
         principal = self._door.member(Scope.MEMBER_READ)
         with self._door.services.database.read() as work:
-            return self._door.shown(self._me(work, principal))
+            return json_reply(self._me(work, principal))
 
     def links(self) -> Reply:
         """Every membership that was ever tied to it, newest first."""
